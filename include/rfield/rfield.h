@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * Everything that rfield offers, in order of use: describe or load a network,
+ * analyse it, report on it; or call a kernel directly.
+ */
+#ifndef RFIELD_RFIELD_H
+#define RFIELD_RFIELD_H
+
+#include <rfield/status.h>
+#include <rfield/memory.h>
+#include <rfield/network.h>
+#include <rfield/readers.h>
+#include <rfield/analysis.h>
+#include <rfield/report.h>
+#include <rfield/kernels.h>
+
+#endif

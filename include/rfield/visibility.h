@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/** @file Marks the symbols that the shared library exports. */
+#ifndef RFIELD_VISIBILITY_H
+#define RFIELD_VISIBILITY_H
+
+#if defined(__GNUC__)
+#define RF_API __attribute__((visibility("default")))
+#else
+#define RF_API
+#endif
+
+#endif

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/axis_state.h"
+
+#include "base/checked.h"
+
+rf_axis_state rf_state_identity(int32_t axis)
+{
+    return (rf_axis_state){.kind = RF_STATE_AFFINE, .axis = axis, .solid = true, .stride = 1};
+}
+
+static int64_t axis_extent(const rf_axis_state *state, const rf_shape *shape)
+{
+    return state->axis >= 0 && state->axis < shape->rank ? shape->dims[state->axis] : 1;
+}
+
+static bool bounds_at(const rf_axis_state *state, int64_t i, int64_t *low, int64_t *high)
+{
+    int64_t shift;
+    if (state->kind == RF_STATE_ENVELOPE)
+        return rf_envelope_at(state->lower, true, i, low) && rf_envelope_at(state->upper, false, i, high);
+    if (state->kind != RF_STATE_AFFINE) {
+        *low = state->low;
+        *high = state->high;
+        return true;
+    }
+    return rf_mul(state->stride, i, &shift) && rf_add(shift, state->low, low)
+        && rf_add(shift, state->high, high);
+}
+
+static bool hull_of(const rf_axis_state *state, int64_t first, int64_t last, rf_range *hull)
+{
+    int64_t low[2], high[2];
+    if (!bounds_at(state, first, &low[0], &high[0]) || !bounds_at(state, last, &low[1], &high[1]))
+        return false;
+    *hull = (rf_range){rf_min(low[0], low[1]), rf_max(high[0], high[1])};
+    return true;
+}
+
+/* How many output indices show every size that occurs: a common period, or all. */
+static int64_t telling_outputs(const rf_axis_state *state, int64_t extent)
+{
+    int64_t period = 1;
+    if (state->kind != RF_STATE_ENVELOPE)
+        return 1;
+    if (state->lower->count != 1 || state->upper->count != 1)
+        return extent;
+    const rf_index_map *lower = &state->lower->pieces[0], *upper = &state->upper->pieces[0];
+    int64_t a, b;
+    if (!rf_mul(lower->advance, upper->period, &a) || !rf_mul(upper->advance, lower->period, &b) || a != b)
+        return extent;
+    period = lower->period / rf_gcd(lower->period, upper->period) * upper->period;
+    return rf_min(period, extent);
+}
+
+enum { MOST_TELLING = 1 << 20 };
+
+bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, rf_range *hull,
+                    int64_t *size_min, int64_t *size_max)
+{
+    int64_t extent = axis_extent(state, shape);
+    if (state->kind == RF_STATE_OPAQUE) {
+        *hull = (rf_range){state->low, state->high};
+        *size_min = state->size_min;
+        *size_max = state->size_max;
+        return true;
+    }
+    if (!hull_of(state, 0, rf_max(extent - 1, 0), hull))
+        return false;
+    int64_t telling = telling_outputs(state, extent);
+    if (telling > MOST_TELLING)
+        return false;
+    *size_min = INT64_MAX;
+    *size_max = 0;
+    for (int64_t i = 0; i < rf_max(telling, 1); i++) {
+        int64_t low, high, size;
+        if (!bounds_at(state, i, &low, &high) || !rf_sub(high, low, &size) || !rf_add(size, 1, &size))
+            return false;
+        *size_min = rf_min(*size_min, size);
+        *size_max = rf_max(*size_max, size);
+    }
+    return true;
+}
+
+bool rf_state_covers(const rf_axis_state *state, const rf_shape *shape, int64_t extent)
+{
+    int64_t low[2], high[2];
+    if (state->kind == RF_STATE_OPAQUE)
+        return state->measured && state->size_min >= extent && state->low <= 0 && state->high >= extent - 1
+            && state->size_min == state->size_max && state->high - state->low + 1 == state->size_min;
+    int64_t last = rf_max(axis_extent(state, shape) - 1, 0);
+    return bounds_at(state, 0, &low[0], &high[0]) && bounds_at(state, last, &low[1], &high[1])
+        && rf_max(low[0], low[1]) <= 0 && rf_min(high[0], high[1]) >= extent - 1;
+}
+
+/* ---- Through an operator ---------------------------------------------------------------- */
+
+static bool is_same(const rf_link *link)
+{
+    return link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0;
+}
+
+static void make_opaque(const rf_axis_state *from, const rf_shape *in, int32_t axis, rf_axis_state *state)
+{
+    rf_range hull;
+    int64_t size_min, size_max;
+    *state = (rf_axis_state){.kind = RF_STATE_OPAQUE, .axis = axis, .low = INT32_MIN, .high = INT32_MAX};
+    if (rf_state_range(from, in, &hull, &size_min, &size_max)) {
+        state->low = hull.first;
+        state->high = hull.last;
+        state->size_min = size_min;
+    }
+    state->size_max = state->high - state->low + 1;
+}
+
+/* Seen at a fixed range of the input's indices. */
+static void fix(const rf_axis_state *from, const rf_shape *in, int64_t first, int64_t last, rf_axis_state *state)
+{
+    rf_range hull;
+    if (from->kind == RF_STATE_OPAQUE || !hull_of(from, first, last, &hull)) {
+        make_opaque(from, in, RF_AXIS_NONE, state);
+        return;
+    }
+    int64_t stride = from->stride < 0 ? -from->stride : from->stride;
+    bool solid = from->kind == RF_STATE_AFFINE && from->solid
+        && (first == last || stride <= from->high - from->low + 1);
+    *state = (rf_axis_state){.kind = RF_STATE_FIXED, .axis = RF_AXIS_NONE, .solid = solid,
+                             .low = hull.first, .high = hull.last};
+}
+
+/* The common case. False where 64 bits do not suffice. */
+static bool affine_through_window(const rf_axis_state *from, const rf_link *link, rf_axis_state *state)
+{
+    int64_t reach, near, far, stride;
+    if (!rf_mul(link->dilation, link->kernel - 1, &reach) || !rf_sub(0, link->pad, &near)
+        || !rf_add(near, reach, &far) || !rf_mul(from->stride, near, &near)
+        || !rf_mul(from->stride, far, &far) || !rf_mul(from->stride, link->stride, &stride))
+        return false;
+    int64_t low = rf_min(near, far), high = rf_max(near, far), step;
+    if (!rf_add(low, from->low, &low) || !rf_add(high, from->high, &high)
+        || !rf_mul(from->stride, link->dilation, &step))
+        return false;
+    step = step < 0 ? -step : step;
+    bool solid = from->solid && (link->kernel == 1 || step <= from->high - from->low + 1);
+    *state = (rf_axis_state){.kind = RF_STATE_AFFINE, .axis = link->axis, .solid = solid,
+                             .stride = stride, .low = low, .high = high};
+    return true;
+}
+
+static bool transposed_maps(const rf_link *link, rf_arena *arena, rf_index_map *lower, rf_index_map *upper)
+{
+    if (link->stride > RF_MAX_PERIOD || link->kernel > RF_MAX_PERIOD || link->stride < 1)
+        return false;
+    int64_t *first = RF_TAKE(arena, int64_t, (size_t)link->stride);
+    int64_t *last = RF_TAKE(arena, int64_t, (size_t)link->stride);
+    if (!first || !last)
+        return false;
+    for (int64_t i = 0; i < link->stride; i++) {
+        bool any = false;
+        for (int64_t t = 0; t < link->kernel; t++) {
+            int64_t from = i + link->pad - link->dilation * t;
+            if (rf_mod(from, link->stride) != 0)
+                continue;
+            first[i] = from / link->stride;
+            if (!any)
+                last[i] = first[i];
+            any = true;
+        }
+        if (!any)
+            return false;
+    }
+    *lower = (rf_index_map){link->stride, 1, first[0], first};
+    *upper = (rf_index_map){link->stride, 1, last[0], last};
+    return true;
+}
+
+static bool block_map(int64_t out_block, int64_t in_block, int64_t offset, rf_arena *arena, rf_index_map *map)
+{
+    if (out_block > RF_MAX_PERIOD)
+        return false;
+    int64_t *offsets = RF_TAKE(arena, int64_t, (size_t)out_block);
+    if (!offsets)
+        return false;
+    for (int64_t i = 0; i < out_block; i++)
+        offsets[i] = offset;
+    *map = (rf_index_map){out_block, in_block, offset, offsets};
+    return true;
+}
+
+/* The first and last input index as functions of the output index; false where they have no
+ * monotone periodic form. */
+static bool link_maps(const rf_link *link, rf_arena *arena, rf_index_map *lower, rf_index_map *upper)
+{
+    switch (link->kind) {
+    case RF_LINK_WINDOW:
+        *lower = rf_map_affine(link->stride, -link->pad);
+        *upper = rf_map_affine(link->stride, -link->pad + link->dilation * (link->kernel - 1));
+        return true;
+    case RF_LINK_TRANSPOSED:
+        if (!transposed_maps(link, arena, lower, upper))
+            return false;
+        break;
+    case RF_LINK_BLOCK:
+        if (!block_map(link->out_block, link->in_block, 0, arena, lower)
+            || !block_map(link->out_block, link->in_block, link->in_block - 1, arena, upper))
+            return false;
+        break;
+    case RF_LINK_PERIODIC:
+        if (link->period > RF_MAX_PERIOD)
+            return false;
+        *lower = (rf_index_map){link->period, link->advance, link->table_first[0], link->table_first};
+        *upper = (rf_index_map){link->period, link->advance, link->table_last[0], link->table_last};
+        break;
+    default:
+        return false;
+    }
+    rf_map_reduce(lower);
+    rf_map_reduce(upper);
+    return rf_map_is_monotone(lower, lower->advance >= 0) && rf_map_is_monotone(upper, upper->advance >= 0);
+}
+
+static bool envelopes_of(const rf_axis_state *state, rf_envelope *lower, rf_envelope *upper)
+{
+    if (state->kind == RF_STATE_OPAQUE)
+        return false;
+    if (state->kind == RF_STATE_ENVELOPE) {
+        *lower = *state->lower;
+        *upper = *state->upper;
+        return true;
+    }
+    *lower = (rf_envelope){.count = 1, .pieces = {rf_map_affine(state->stride, state->low)}};
+    *upper = (rf_envelope){.count = 1, .pieces = {rf_map_affine(state->stride, state->high)}};
+    return true;
+}
+
+/* A state from its envelopes, affine again where it can be. False without memory. */
+static bool make_state(const rf_envelope *lower, const rf_envelope *upper, int32_t axis, bool solid,
+                       rf_arena *arena, rf_axis_state *state)
+{
+    const rf_index_map *a = &lower->pieces[0], *b = &upper->pieces[0];
+    if (lower->count == 1 && upper->count == 1 && a->period == 1 && b->period == 1
+        && a->advance == b->advance) {
+        *state = (rf_axis_state){.kind = a->advance ? RF_STATE_AFFINE : RF_STATE_FIXED,
+                                 .axis = a->advance ? axis : RF_AXIS_NONE, .solid = solid,
+                                 .stride = a->advance, .low = a->offset, .high = b->offset};
+        return true;
+    }
+    rf_envelope *kept = RF_TAKE(arena, rf_envelope, 2);
+    if (!kept)
+        return false;
+    kept[0] = *lower;
+    kept[1] = *upper;
+    *state = (rf_axis_state){.kind = RF_STATE_ENVELOPE, .axis = axis, .lower = &kept[0], .upper = &kept[1]};
+    return true;
+}
+
+/* Pieces of one side of `outer`, each after the link's bound that is extreme for it. */
+static bool compose_side(const rf_envelope *outer, bool lower, const rf_index_map *first,
+                         const rf_index_map *last, rf_arena *arena, rf_envelope *composed)
+{
+    *composed = (rf_envelope){.count = 0};
+    for (int32_t p = 0; p < outer->count; p++) {
+        const rf_index_map *piece = &outer->pieces[p];
+        bool rising = piece->advance >= 0;
+        rf_index_map map;
+        if (!rf_map_is_monotone(piece, rising)
+            || !rf_map_compose(piece, rising == lower ? first : last, arena, &map)
+            || !rf_envelope_add(composed, &map, lower, arena))
+            return false;
+    }
+    return true;
+}
+
+static bool envelope_through(const rf_axis_state *from, const rf_link *link, rf_arena *arena,
+                             rf_axis_state *state)
+{
+    rf_index_map first, last;
+    rf_envelope lower, upper, lower_through, upper_through;
+    if (link->kind == RF_LINK_WINDOW && link->stride < 0 && link->kernel > 1)
+        return false;
+    return envelopes_of(from, &lower, &upper) && link_maps(link, arena, &first, &last)
+        && compose_side(&lower, true, &first, &last, arena, &lower_through)
+        && compose_side(&upper, false, &first, &last, arena, &upper_through)
+        && make_state(&lower_through, &upper_through, link->axis, false, arena, state);
+}
+
+/* A digit that never wraps is a block. */
+static bool digits_as_block(const rf_link *link, const rf_shape *out, rf_link *block)
+{
+    if (link->term_count != 1 || link->terms[0].weight != 1)
+        return false;
+    const rf_link_term *term = &link->terms[0];
+    int64_t size = term->divisor * link->divisor;
+    int64_t digits = rf_div_ceil(out->dims[term->axis], term->divisor);
+    if (digits > term->modulus || rf_div_ceil(out->dims[term->axis], size) > link->modulus)
+        return false;
+    rf_link_block(block, term->axis, size, 1);
+    return true;
+}
+
+/* Digits of the channels run through all their values when channels are spoken of together, so that
+ * what is left depends on one axis in blocks. */
+static bool digits_without_channels(const rf_link *link, const rf_shape *out, rf_link *block)
+{
+    int64_t spread = 0;
+    const rf_link_term *kept = NULL;
+    if (out->rank < 3 || link->divisor != 1)
+        return false;
+    for (int32_t k = 0; k < link->term_count; k++) {
+        if (link->terms[k].axis == 1)
+            spread += link->terms[k].weight * (link->terms[k].modulus - 1);
+        else if (kept)
+            return false;
+        else
+            kept = &link->terms[k];
+    }
+    if (!kept || kept->divisor != 1 || kept->modulus < out->dims[kept->axis] || kept->weight != spread + 1)
+        return false;
+    rf_link_block(block, kept->axis, 1, kept->weight);
+    return true;
+}
+
+static bool all_same(const rf_link *links, const rf_shape *in)
+{
+    for (int32_t axis = 0; axis < in->rank; axis++)
+        if (!is_same(&links[axis]) && in->dims[axis] != 1)
+            return false;
+    return true;
+}
+
+static bool sees_all(const rf_link *links, const rf_shape *in)
+{
+    for (int32_t axis = 1; axis < in->rank; axis++)
+        if (links[axis].kind != RF_LINK_ALL && in->dims[axis] != 1)
+            return false;
+    return true;
+}
+
+/* A reshape moves elements without mixing them, so the intervals stay what they are. */
+static bool only_moves(const rf_link *links, const rf_shape *in)
+{
+    for (int32_t axis = 0; axis < in->rank; axis++)
+        if (!is_same(&links[axis]) && links[axis].kind != RF_LINK_DIGITS && in->dims[axis] != 1)
+            return false;
+    return true;
+}
+
+static void tangle(const rf_axis_state *from, const rf_link *links, const rf_shape *in, rf_axis_state *state)
+{
+    rf_range hull;
+    int64_t size_min, size_max;
+    make_opaque(from, in, RF_AXIS_TANGLED, state);
+    if (only_moves(links, in) && rf_state_range(from, in, &hull, &size_min, &size_max)) {
+        state->size_min = size_min;
+        state->size_max = size_max;
+        state->measured = from->kind != RF_STATE_OPAQUE || from->measured;
+    }
+}
+
+bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_shape *in,
+                      const rf_shape *out, rf_arena *arena, rf_axis_state *state)
+{
+    if (from->axis == RF_AXIS_NONE) {
+        *state = *from;
+        return true;
+    }
+    if (from->axis == RF_AXIS_TANGLED) {
+        *state = *from;
+        if (sees_all(links, in))
+            make_opaque(from, in, RF_AXIS_NONE, state);
+        else if (!all_same(links, in))
+            tangle(from, links, in, state);
+        return true;
+    }
+    const rf_link *link = &links[from->axis];
+    rf_link block;
+    /* Past the ends of an opaque tensor nothing is known. */
+    if (is_same(link)
+        && (from->kind != RF_STATE_OPAQUE || in->dims[from->axis] == out->dims[link->axis])) {
+        *state = *from;
+        state->axis = link->axis;
+        return true;
+    }
+    if (link->kind == RF_LINK_DIGITS) {
+        if (digits_as_block(link, out, &block) || digits_without_channels(link, out, &block)) {
+            link = &block;
+        } else if (link->term_count > 1) {
+            tangle(from, links, in, state);
+            return true;
+        }
+    }
+    if (link->kind == RF_LINK_ALL)
+        fix(from, in, 0, rf_max(in->dims[from->axis] - 1, 0), state);
+    else if (link->kind == RF_LINK_RANGE)
+        fix(from, in, link->first, link->last, state);
+    else if (link->kind == RF_LINK_WINDOW && from->kind == RF_STATE_AFFINE && affine_through_window(from, link, state))
+        return true;
+    else if (!envelope_through(from, link, arena, state))
+        make_opaque(from, in, link->kind == RF_LINK_DIGITS ? link->term_count ? link->terms[0].axis : RF_AXIS_NONE
+                                                           : link->axis, state);
+    return true;
+}
+
+/* ---- Unions ----------------------------------------------------------------------------- */
+
+static bool overlap(const rf_axis_state *a, const rf_axis_state *b)
+{
+    return a->low <= b->high + 1 && b->low <= a->high + 1;
+}
+
+static bool contains(const rf_axis_state *a, const rf_axis_state *b)
+{
+    return a->low <= b->low && a->high >= b->high;
+}
+
+static void join_plain(const rf_axis_state *a, const rf_axis_state *b, rf_axis_state *state)
+{
+    bool solid = (a->solid && contains(a, b)) || (b->solid && contains(b, a))
+        || (a->solid && b->solid && overlap(a, b));
+    *state = *a;
+    state->solid = solid;
+    state->measured = false;
+    state->low = rf_min(a->low, b->low);
+    state->high = rf_max(a->high, b->high);
+}
+
+static void join_opaque(const rf_axis_state *a, const rf_axis_state *b, const rf_shape *shape,
+                        rf_axis_state *state)
+{
+    rf_range hull_a = {INT32_MIN, INT32_MAX}, hull_b = hull_a;
+    int64_t min_a = 0, min_b = 0, unused;
+    rf_state_range(a, shape, &hull_a, &min_a, &unused);
+    rf_state_range(b, shape, &hull_b, &min_b, &unused);
+    int32_t axis = a->axis == b->axis || b->axis == RF_AXIS_NONE ? a->axis
+        : a->axis == RF_AXIS_NONE                                ? b->axis
+                                                                 : RF_AXIS_TANGLED;
+    *state = (rf_axis_state){.kind = RF_STATE_OPAQUE, .axis = axis, .size_min = rf_max(min_a, min_b),
+                             .low = rf_min(hull_a.first, hull_b.first),
+                             .high = rf_max(hull_a.last, hull_b.last)};
+    state->size_max = state->high - state->low + 1;
+}
+
+static bool join_envelopes(const rf_axis_state *a, const rf_axis_state *b, rf_arena *arena,
+                           rf_axis_state *state)
+{
+    rf_envelope lower, upper, lower_b, upper_b;
+    if (!envelopes_of(a, &lower, &upper) || !envelopes_of(b, &lower_b, &upper_b))
+        return false;
+    for (int32_t p = 0; p < lower_b.count; p++)
+        if (!rf_envelope_add(&lower, &lower_b.pieces[p], true, arena))
+            return false;
+    for (int32_t p = 0; p < upper_b.count; p++)
+        if (!rf_envelope_add(&upper, &upper_b.pieces[p], false, arena))
+            return false;
+    return make_state(&lower, &upper, a->axis == RF_AXIS_NONE ? b->axis : a->axis, false, arena, state);
+}
+
+bool rf_state_union(const rf_axis_state *a, const rf_axis_state *b, int64_t extent, const rf_shape *shape,
+                    rf_arena *arena, rf_axis_state *state)
+{
+    bool plain = a->kind <= RF_STATE_AFFINE && b->kind <= RF_STATE_AFFINE;
+    if (plain && a->kind == b->kind && a->axis == b->axis && a->stride == b->stride) {
+        join_plain(a, b, state);
+        return true;
+    }
+    if (a->kind == RF_STATE_FIXED && rf_state_covers(a, shape, extent)) {
+        *state = *a;
+        return true;
+    }
+    if (b->kind == RF_STATE_FIXED && rf_state_covers(b, shape, extent)) {
+        *state = *b;
+        return true;
+    }
+    bool one_axis = a->axis == b->axis || a->axis == RF_AXIS_NONE || b->axis == RF_AXIS_NONE;
+    if (!one_axis || !join_envelopes(a, b, arena, state))
+        join_opaque(a, b, shape, state);
+    return true;
+}
+
+bool rf_state_same(const rf_axis_state *a, const rf_axis_state *b)
+{
+    return a->kind <= RF_STATE_AFFINE && a->kind == b->kind && a->axis == b->axis && a->stride == b->stride
+        && a->low == b->low && a->high == b->high;
+}
+
+void rf_state_forget(rf_axis_state *state, const rf_shape *shape)
+{
+    if (state->axis == RF_AXIS_NONE)
+        return;
+    rf_axis_state known = *state;
+    make_opaque(&known, shape, RF_AXIS_TANGLED, state);
+}
+
+bool rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int32_t parted, int64_t extent,
+                             const rf_shape *shape, rf_arena *arena, rf_axis_state *state)
+{
+    if (rf_state_same(a, b) || (a->axis == parted && b->axis == parted))
+        return rf_state_union(a, b, extent, shape, arena, state);
+    join_opaque(a, b, shape, state);
+    state->axis = RF_AXIS_TANGLED;
+    return true;
+}
+
+static bool same_envelope(const rf_envelope *a, const rf_envelope *b)
+{
+    if (a->count != 1 || b->count != 1)
+        return false;
+    return rf_map_equal(&a->pieces[0], &b->pieces[0]);
+}
+
+bool rf_state_aligned(const rf_axis_state *a, const rf_axis_state *b)
+{
+    if (a->kind != b->kind || a->axis != b->axis)
+        return false;
+    if (a->kind <= RF_STATE_AFFINE)
+        return a->stride == b->stride && a->low + a->high == b->low + b->high;
+    return a->kind == RF_STATE_ENVELOPE && same_envelope(a->lower, b->lower) && same_envelope(a->upper, b->upper);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis/backtrack.h"
+
+#include <string.h>
+
+bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+{
+    const rf_value *value = node->inputs[input];
+    if (!value || value->constant || !node->outputs[output] || node->outputs[output]->constant)
+        return false;
+    if (!node->op)
+        rf_link_everything(node, output, input, links);
+    else if (node->op->link)
+        node->op->link(node, output, input, links);
+    else
+        rf_link_broadcast(node, output, input, links);
+    for (int32_t axis = 0; axis < value->shape.rank; axis++)
+        if (links[axis].kind == RF_LINK_NOTHING)
+            return false;
+    return true;
+}
+
+rf_status rf_backtrack_init(rf_backtrack *backtrack, const rf_graph *graph, rf_arena *memory, uint64_t steps)
+{
+    *backtrack = (rf_backtrack){.graph = graph, .steps_left = steps};
+    backtrack->sets = RF_TAKE(memory, rf_index_set *, graph->value_count);
+    if (!backtrack->sets)
+        return RF_ERROR_MEMORY;
+    rf_arena_init(&backtrack->scratch, &graph->arena.allocator, graph->limits.memory_bytes);
+    return RF_OK;
+}
+
+void rf_backtrack_release(rf_backtrack *backtrack)
+{
+    rf_arena_release(&backtrack->scratch);
+}
+
+static bool is_empty(const rf_index_set *sets, int32_t rank)
+{
+    for (int32_t axis = 0; axis < rank; axis++)
+        if (!sets[axis].count)
+            return true;
+    return false;
+}
+
+/* Joins what one output reads of one input to what is already known to be read of it. */
+static rf_status step(rf_backtrack *backtrack, const rf_node *node, uint32_t output, uint32_t input)
+{
+    rf_link links[RF_MAX_RANK];
+    rf_index_set read[RF_MAX_RANK];
+    if (!rf_node_links(node, output, input, links))
+        return RF_OK;
+    const rf_value *from = node->outputs[output], *to = node->inputs[input];
+    const rf_index_set *sets = backtrack->sets[from - backtrack->graph->values];
+    int32_t rank = to->shape.rank;
+    for (int32_t axis = 0; axis < rank; axis++)
+        RF_TRY(rf_set_apply(&backtrack->scratch, &links[axis], sets, to->shape.dims[axis], &from->shape,
+                            &read[axis]));
+    if (is_empty(read, rank))
+        return RF_OK;
+    rf_index_set **known = &backtrack->sets[to - backtrack->graph->values];
+    if (!*known) {
+        *known = RF_TAKE(&backtrack->scratch, rf_index_set, rank > 0 ? (size_t)rank : 1);
+        if (!*known)
+            return RF_ERROR_MEMORY;
+        memcpy(*known, read, (size_t)rank * sizeof *read);
+        return RF_OK;
+    }
+    for (int32_t axis = 0; axis < rank; axis++)
+        RF_TRY(rf_set_union(&backtrack->scratch, &(*known)[axis], &read[axis], &(*known)[axis]));
+    return RF_OK;
+}
+
+rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t output, const rf_range *at)
+{
+    const rf_graph *graph = backtrack->graph;
+    const rf_value *value = graph->nodes[node].outputs[output];
+    rf_arena_release(&backtrack->scratch);
+    memset(backtrack->sets, 0, graph->value_count * sizeof *backtrack->sets);
+    int32_t rank = value->shape.rank;
+    rf_index_set *start = RF_TAKE(&backtrack->scratch, rf_index_set, rank > 0 ? (size_t)rank : 1);
+    if (!start)
+        return RF_ERROR_MEMORY;
+    for (int32_t axis = 0; axis < rank; axis++)
+        RF_TRY(rf_set_range(&backtrack->scratch, at[axis].first, at[axis].last, &start[axis]));
+    if (is_empty(start, rank))
+        return RF_OK;
+    backtrack->sets[value - graph->values] = start;
+    if (backtrack->steps_left < node + 1)
+        return RF_ERROR_LIMIT;
+    backtrack->steps_left -= node + 1;
+    for (size_t n = node + 1; n-- > 0;)
+        for (uint32_t o = 0; o < graph->nodes[n].output_count; o++) {
+            const rf_value *out = graph->nodes[n].outputs[o];
+            if (!out || !backtrack->sets[out - graph->values])
+                continue;
+            for (uint32_t i = 0; i < graph->nodes[n].input_count; i++)
+                RF_TRY(step(backtrack, &graph->nodes[n], o, i));
+        }
+    return RF_OK;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pooling over windows and over whole planes.
+ *
+ * Counting, for a window of n taps: max takes n - 1 comparisons; average
+ * n - 1 additions and a division; Lp with p = 1 n - 1 additions, with p = 2
+ * also n multiplications (the squares) and a square root, with another p
+ * n + 1 powers instead. Dense counts every tap, valid those on the input, and
+ * nothing for a window that lies on padding alone.
+ */
+#include "ops/table.h"
+
+#include "ops/operands.h"
+#include "ops/window.h"
+
+typedef struct pool_params {
+    rf_window_params window;
+    int64_t ceil_mode, count_include_pad, storage_order, p;
+} pool_params;
+
+typedef struct pool_state {
+    rf_window windows[RF_MAX_SPATIAL];
+    int32_t axes;
+    uint64_t planes;
+} pool_state;
+
+static const pool_params pool_defaults = {.p = 2};
+
+#define POOL_ATTRIBUTES                        \
+    RF_WINDOW_ATTRIBUTES(pool_params, window), \
+    {"ceil_mode", RF_ATTRIBUTE_INT, offsetof(pool_params, ceil_mode), false}
+
+static const rf_attribute_spec max_attributes[] = {
+    POOL_ATTRIBUTES,
+    {"storage_order", RF_ATTRIBUTE_INT, offsetof(pool_params, storage_order), false},
+    {NULL, RF_ATTRIBUTE_NONE, 0, false},
+};
+
+static const rf_attribute_spec average_attributes[] = {
+    POOL_ATTRIBUTES,
+    {"count_include_pad", RF_ATTRIBUTE_INT, offsetof(pool_params, count_include_pad), false},
+    {NULL, RF_ATTRIBUTE_NONE, 0, false},
+};
+
+static const rf_attribute_spec lp_attributes[] = {
+    POOL_ATTRIBUTES,
+    {"p", RF_ATTRIBUTE_INT, offsetof(pool_params, p), false},
+    {NULL, RF_ATTRIBUTE_NONE, 0, false},
+};
+
+static const rf_attribute_spec global_lp_attributes[] = {
+    {"p", RF_ATTRIBUTE_INT, offsetof(pool_params, p), false},
+    {NULL, RF_ATTRIBUTE_NONE, 0, false},
+};
+
+/* ---- Shapes ----------------------------------------------------------------------------- */
+
+static rf_status infer_windows(rf_node *node, const rf_value *x)
+{
+    const pool_params *params = node->params;
+    pool_state *state = RF_TAKE(node->arena, pool_state, 1);
+    if (!state)
+        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its windows");
+    node->state = state;
+    RF_TRY(rf_windows_make(node, &params->window, &x->shape, NULL, params->ceil_mode != 0, state->windows,
+                           &state->axes));
+    rf_shape output = {.rank = x->shape.rank, .dims = {x->shape.dims[0], x->shape.dims[1]}};
+    for (int32_t i = 0; i < state->axes; i++)
+        output.dims[2 + i] = state->windows[i].output;
+    if (!rf_mul((uint64_t)output.dims[0], (uint64_t)output.dims[1], &state->planes))
+        return rf_node_fail(node, RF_ERROR_OVERFLOW, "%lld times %lld channels are too many",
+                            (long long)output.dims[0], (long long)output.dims[1]);
+    rf_set_output(node, 0, x->dtype, &output);
+    rf_set_output(node, 1, RF_INT64, &output);
+    return RF_OK;
+}
+
+static rf_status infer_max(rf_node *node)
+{
+    const pool_params *params = node->params;
+    const rf_value *x = node->inputs[0];
+    if (!rf_dtype_is_real(x->dtype) && x->dtype != RF_INT8 && x->dtype != RF_UINT8)
+        return rf_node_fail(node, RF_ERROR_SHAPE, "its input must hold floats or 8-bit integers, not %s",
+                            rf_dtype_name(x->dtype));
+    if (params->storage_order != 0 && params->storage_order != 1)
+        return rf_node_fail(node, RF_ERROR_FORMAT, "storage_order is %lld, but must be 0 or 1",
+                            (long long)params->storage_order);
+    return infer_windows(node, x);
+}
+
+static rf_status infer_average(rf_node *node)
+{
+    rf_value *x;
+    RF_TRY(rf_node_require_real(node, 0, "its input", &x));
+    return infer_windows(node, x);
+}
+
+static rf_status check_p(const rf_node *node)
+{
+    const pool_params *params = node->params;
+    if (params->p >= 1)
+        return RF_OK;
+    return rf_node_fail(node, RF_ERROR_FORMAT, "p is %lld, but must be at least 1", (long long)params->p);
+}
+
+static rf_status infer_lp(rf_node *node)
+{
+    RF_TRY(check_p(node));
+    return infer_average(node);
+}
+
+static rf_status infer_global(rf_node *node)
+{
+    rf_value *x;
+    RF_TRY(rf_node_require_real(node, 0, "its input", &x));
+    if (x->shape.rank < 2)
+        return rf_node_fail(node, RF_ERROR_SHAPE, "its input has shape %s, but [N,C,spatial...] is needed",
+                            rf_shape_print(&x->shape).text);
+    rf_shape output = x->shape;
+    for (int32_t i = 2; i < output.rank; i++)
+        output.dims[i] = 1;
+    rf_set_output(node, 0, x->dtype, &output);
+    return RF_OK;
+}
+
+static rf_status infer_global_lp(rf_node *node)
+{
+    RF_TRY(check_p(node));
+    return infer_global(node);
+}
+
+/* ---- Links ------------------------------------------------------------------------------ */
+
+static void link_windows(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+{
+    (void)output;
+    (void)input;
+    const pool_state *state = node->state;
+    rf_link_same(&links[0], 0);
+    rf_link_same(&links[1], 1);
+    for (int32_t i = 0; i < state->axes; i++) {
+        const rf_window *window = &state->windows[i];
+        rf_link_window(&links[2 + i], 2 + i, window->kernel, window->stride, window->dilation,
+                       window->pad_begin);
+    }
+}
+
+static void link_planes(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+{
+    (void)output;
+    rf_link_same(&links[0], 0);
+    rf_link_same(&links[1], 1);
+    for (int32_t i = 2; i < node->inputs[input]->shape.rank; i++)
+        rf_link_all(&links[i]);
+}
+
+/* ---- Costs ------------------------------------------------------------------------------ */
+
+/* Elements read by all windows together, and windows that read any. */
+typedef struct tap_count {
+    uint64_t taps, windows;
+} tap_count;
+
+static void count_max(const tap_count *reads, int64_t p, rf_counts *counts)
+{
+    (void)p;
+    counts->comparisons = reads->taps - reads->windows;
+}
+
+static void count_average(const tap_count *reads, int64_t p, rf_counts *counts)
+{
+    (void)p;
+    counts->additions = reads->taps - reads->windows;
+    counts->divisions = reads->windows;
+}
+
+static void count_lp(const tap_count *reads, int64_t p, rf_counts *counts)
+{
+    counts->additions = reads->taps - reads->windows;
+    if (p == 2) {
+        counts->multiplications = reads->taps;
+        counts->square_roots = reads->windows;
+    } else if (p != 1) {
+        counts->exponentials = reads->taps + reads->windows;
+    }
+}
+
+typedef void count_function(const tap_count *reads, int64_t p, rf_counts *counts);
+
+static bool times(tap_count *reads, uint64_t taps, uint64_t windows)
+{
+    return rf_mul(reads->taps, taps, &reads->taps) && rf_mul(reads->windows, windows, &reads->windows);
+}
+
+static bool cost_windows(const rf_node *node, rf_cost *cost, count_function *count)
+{
+    const pool_params *params = node->params;
+    const pool_state *state = node->state;
+    tap_count dense = {state->planes, state->planes}, valid = dense;
+    cost->window_taps = 1;
+    for (int32_t i = 0; i < state->axes; i++) {
+        const rf_window *window = &state->windows[i];
+        uint64_t all, taps, outputs = (uint64_t)window->output, kernel = (uint64_t)window->kernel;
+        if (!rf_mul(cost->window_taps, kernel, &cost->window_taps) || !rf_mul(outputs, kernel, &all)
+            || !times(&dense, all, outputs) || !rf_window_valid_taps(window, &taps)
+            || !times(&valid, taps, rf_window_live_outputs(window)))
+            return false;
+    }
+    uint64_t sum;
+    if (!rf_add(dense.taps, dense.windows, &sum))
+        return false;
+    count(&dense, params->p, &cost->dense);
+    count(&valid, params->p, &cost->valid);
+    return true;
+}
+
+static bool cost_planes(const rf_node *node, rf_cost *cost, count_function *count)
+{
+    const pool_params *params = node->params;
+    const rf_shape *input = &node->inputs[0]->shape;
+    tap_count all = {rf_elements(input), rf_elements(&node->outputs[0]->shape)};
+    if (all.taps == 0)
+        return true;
+    cost->window_taps = all.taps / all.windows;
+    count(&all, params->p, &cost->dense);
+    cost->valid = cost->dense;
+    return true;
+}
+
+static bool cost_max(const rf_node *node, rf_cost *cost)
+{
+    return cost_windows(node, cost, count_max);
+}
+
+static bool cost_average(const rf_node *node, rf_cost *cost)
+{
+    return cost_windows(node, cost, count_average);
+}
+
+static bool cost_lp(const rf_node *node, rf_cost *cost)
+{
+    return cost_windows(node, cost, count_lp);
+}
+
+static bool cost_global_max(const rf_node *node, rf_cost *cost)
+{
+    return cost_planes(node, cost, count_max);
+}
+
+static bool cost_global_average(const rf_node *node, rf_cost *cost)
+{
+    return cost_planes(node, cost, count_average);
+}
+
+static bool cost_global_lp(const rf_node *node, rf_cost *cost)
+{
+    return cost_planes(node, cost, count_lp);
+}
+
+#define POOL_ROW(type_, class_, outputs_, attributes_, infer_, link_, cost_) \
+    const rf_op rf_op_##type_ = {                                            \
+        .type = #type_,                                                      \
+        .class = class_,                                                     \
+        .min_inputs = 1,                                                     \
+        .max_inputs = 1,                                                     \
+        .min_outputs = 1,                                                    \
+        .max_outputs = outputs_,                                             \
+        .attributes = attributes_,                                           \
+        .defaults = &pool_defaults,                                          \
+        .params_size = sizeof(pool_params),                                  \
+        .infer = infer_,                                                     \
+        .link = link_,                                                       \
+        .cost = cost_,                                                       \
+    }
+
+POOL_ROW(MaxPool, RF_CLASS_MAX_POOL, 2, max_attributes, infer_max, link_windows, cost_max);
+POOL_ROW(AveragePool, RF_CLASS_AVERAGE_POOL, 1, average_attributes, infer_average, link_windows,
+         cost_average);
+POOL_ROW(LpPool, RF_CLASS_AVERAGE_POOL, 1, lp_attributes, infer_lp, link_windows, cost_lp);
+POOL_ROW(GlobalMaxPool, RF_CLASS_MAX_POOL, 1, NULL, infer_global, link_planes, cost_global_max);
+POOL_ROW(GlobalAveragePool, RF_CLASS_AVERAGE_POOL, 1, NULL, infer_global, link_planes,
+         cost_global_average);
+POOL_ROW(GlobalLpPool, RF_CLASS_AVERAGE_POOL, 1, global_lp_attributes, infer_global_lp, link_planes,
+         cost_global_lp);

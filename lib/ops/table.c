@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/table.h"
+
+#include <string.h>
+
+static const rf_op *const rows[] = {
+#define RF_OP(type) &rf_op_##type,
+#include "ops/operators.def"
+#undef RF_OP
+};
+
+static const size_t row_count = sizeof rows / sizeof *rows;
+
+const rf_op *const *rf_op_all(size_t *count)
+{
+    *count = row_count;
+    return rows;
+}
+
+const rf_op *rf_op_find(const char *type)
+{
+    size_t low = 0, high = row_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(type, rows[middle]->type);
+        if (order == 0)
+            return rows[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#define _DEFAULT_SOURCE 1 /* for madvise(): posix_madvise() keeps the pages on Linux */
+
+#include "readers/mapped_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+
+/* strerror() depends on the locale and on other threads. */
+static const char *reason_for(int number)
+{
+    static const struct {
+        int number;
+        const char *text;
+    } reasons[] = {
+        {ENOENT, "there is no such file"},
+        {ENOTDIR, "a part of its path is not a directory"},
+        {EACCES, "permission denied"},
+        {ENAMETOOLONG, "its path is too long"},
+        {ELOOP, "its path has too many symbolic links"},
+        {EMFILE, "too many files are open"},
+        {ENFILE, "too many files are open"},
+        {ENOMEM, "there is no address space left for it"},
+        {EIO, "reading from the device failed"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].number == number)
+            return reasons[i].text;
+    return "the system refused it";
+}
+
+/* NULL, or why the open file cannot be mapped. */
+static const char *map_open_file(int descriptor, rf_mapped_file *file)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return reason_for(errno);
+    if (S_ISDIR(status.st_mode))
+        return "it is a directory";
+    if (!S_ISREG(status.st_mode))
+        return "it is not a regular file";
+    if ((uintmax_t)status.st_size > SIZE_MAX)
+        return "it is larger than the address space";
+    *file = (rf_mapped_file){.data = (const unsigned char *)"", .bytes = (size_t)status.st_size};
+    if (file->bytes == 0)
+        return NULL;
+    void *memory = mmap(NULL, file->bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (memory == MAP_FAILED)
+        return reason_for(errno);
+    file->data = memory;
+    return NULL;
+}
+
+rf_status rf_map_file(const char *path, const char *subject, rf_mapped_file *file,
+                      rf_error *error)
+{
+    /* O_NONBLOCK: a pipe or device in the file's place must not stop the caller. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const char *reason = descriptor < 0 ? reason_for(errno) : map_open_file(descriptor, file);
+    if (descriptor >= 0)
+        close(descriptor);
+    if (!reason)
+        return RF_OK;
+    return rf_fail(error, RF_ERROR_IO, subject ? subject : path, "cannot read %s: %s", path,
+                   reason);
+}
+
+void rf_forget_pages(const rf_mapped_file *file)
+{
+    if (file->bytes)
+        madvise((void *)(uintptr_t)file->data, file->bytes, MADV_DONTNEED);
+}
+
+void rf_unmap_file(const rf_mapped_file *file)
+{
+    if (file->bytes)
+        munmap((void *)(uintptr_t)file->data, file->bytes);
+}
