@@ -52,8 +52,8 @@ typedef struct rf_conv2d_desc {
     size_t size;             /**< sizeof(rf_conv2d_desc) */
     int64_t batch;           /**< images; default 1 */
     int64_t input_channels;  /**< a multiple of `groups` */
-    int64_t input_height;
-    int64_t input_width;
+    int64_t input_height;    /**< without pads */
+    int64_t input_width;     /**< without pads */
     int64_t output_channels; /**< a multiple of `groups` */
     int64_t kernel[2];       /**< height, width */
     int64_t strides[2];      /**< default 1, 1 */
@@ -75,6 +75,7 @@ typedef struct rf_conv2d_desc {
  *
  *     floor((input + pads - (dilation * (kernel - 1) + 1)) / stride) + 1
  *
+ * @param desc         the convolution; its output is what is asked for
  * @param height,width receive the extents; untouched after a failure
  * @param error        may be NULL
  * @return RF_ERROR_ARGUMENT for a bad `size`, `layout`, extent, stride, dilation,
@@ -97,6 +98,7 @@ RF_API rf_status rf_conv2d_output(const rf_conv2d_desc *desc, int64_t *height, i
  * most gamma(K + 1) * (SUM |weight * input| + |bias|), K being the taps,
  * gamma(n) = n u / (1 - n u) and u = 2^-24, barring underflow and overflow.
  *
+ * @param desc    the convolution
  * @param input   batch x input_channels x input_height x input_width elements in `layout`
  * @param weights [output_channels][input_channels / groups][kernel height][kernel width],
  *                whatever the layout
@@ -116,9 +118,9 @@ RF_API rf_status rf_conv2d(const rf_conv2d_desc *desc, const float *input, const
 typedef struct rf_pool2d_desc {
     size_t size;             /**< sizeof(rf_pool2d_desc) */
     int64_t batch;           /**< images; default 1 */
-    int64_t channels;
-    int64_t input_height;
-    int64_t input_width;
+    int64_t channels;        /**< of input and output alike */
+    int64_t input_height;    /**< without pads */
+    int64_t input_width;     /**< without pads */
     int64_t kernel[2];       /**< height, width */
     int64_t strides[2];      /**< default 1, 1 */
     int64_t dilations[2];    /**< default 1, 1 */
@@ -153,6 +155,7 @@ RF_API rf_status rf_pool2d_output(const rf_pool2d_desc *desc, int64_t *height, i
  * A NaN in the window yields NaN. A window wholly on padding yields -infinity.
  * Of +0 and -0, the first in the order i, j (j fastest) is taken.
  *
+ * @param desc   the pool
  * @param input  batch x channels x input_height x input_width elements in `layout`
  * @param output batch x channels x height x width (see rf_pool2d_output()) in `layout`;
  *               must not overlap `input`, of which equality is noticed
@@ -189,15 +192,13 @@ RF_API rf_status rf_relu(const float *input, float *output, size_t count, rf_err
 /**
  * output[i] = a[i] + b[i]
  *
- * The name is in parentheses to keep it apart from a macro inside the library.
- *
  * @param a,b    `count` elements each; may be the same buffer
  * @param output `count` elements; may be `a` or `b`, but must not overlap them otherwise
  * @param count  0 is allowed and writes nothing
  * @param error  may be NULL
  */
-RF_API rf_status (rf_add)(const float *a, const float *b, float *output, size_t count,
-                          rf_error *error);
+RF_API rf_status rf_add(const float *a, const float *b, float *output, size_t count,
+                        rf_error *error);
 
 /**
  * A fully connected layer:

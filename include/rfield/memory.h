@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/** @file Where memory comes from and how much of anything is accepted. */
+/**
+ * @file
+ * Where memory comes from and how much of anything is accepted.
+ */
 #ifndef RFIELD_MEMORY_H
 #define RFIELD_MEMORY_H
 
@@ -21,6 +24,7 @@ typedef struct rf_allocator {
     void *(*allocate)(void *context, size_t bytes);
     /** Takes back what `allocate` returned; `bytes` is the size asked for. */
     void (*release)(void *context, void *memory, size_t bytes);
+    /** Handed to both functions. */
     void *context;
 } rf_allocator;
 

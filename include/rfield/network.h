@@ -53,7 +53,7 @@ typedef enum rf_dtype {
 
 /** Extents, outermost first. Rank 0 is a scalar. */
 typedef struct rf_shape {
-    int32_t rank;
+    int32_t rank;              /**< entries of `dims` that count */
     int64_t dims[RF_MAX_RANK]; /**< 0 or more, or RF_UNKNOWN_DIM */
 } rf_shape;
 
@@ -72,12 +72,12 @@ typedef struct rf_shape {
  * analysed but no values.
  */
 typedef struct rf_tensor {
-    const char *name;
-    rf_dtype dtype;
-    rf_shape shape;
+    const char *name; /**< unique among a network's tensors */
+    rf_dtype dtype;   /**< of its elements */
+    rf_shape shape;   /**< a rank of -1 says that not even the rank is known */
     const char *const *dim_names; /**< NULL, or `rank` names of unknown dimensions, each maybe NULL */
-    const void *data;
-    size_t data_bytes;
+    const void *data;  /**< NULL where the elements are not known */
+    size_t data_bytes; /**< exactly those of the shape */
 } rf_tensor;
 
 /** What an attribute holds. */
@@ -95,8 +95,8 @@ typedef enum rf_attribute_type {
 
 /** A named value that sets an operator up. */
 typedef struct rf_attribute {
-    const char *name;
-    rf_attribute_type type;
+    const char *name;       /**< ONNX's, or `filters` or `bias` */
+    rf_attribute_type type; /**< which member of `value` is set */
     size_t count; /**< of a list; bytes of a string */
     union {
         int64_t i;
@@ -106,7 +106,7 @@ typedef struct rf_attribute {
         const float *floats;
         const char *const *strings;
         const rf_tensor *tensor;
-    } value;
+    } value; /**< what the attribute holds */
 } rf_attribute;
 
 /** An integer attribute, in an initialiser. */
@@ -150,7 +150,7 @@ typedef struct rf_attribute {
  * channel count from their input. Such weights are counted like any other.
  */
 typedef struct rf_layer {
-    const char *name;
+    const char *name;                /**< may be NULL */
     const char *type;                /**< ONNX's operator name, such as "Conv" */
     const char *domain;              /**< NULL or "" for ONNX's own operators */
     const char *const *inputs;       /**< names, ended by NULL */
@@ -165,24 +165,24 @@ typedef struct rf_layer {
  * never written to by the library, so any number of threads may read one.
  */
 typedef struct rf_network {
-    const char *name;
-    const rf_tensor *inputs;
-    size_t input_count;
+    const char *name;          /**< may be NULL */
+    const rf_tensor *inputs;   /**< what a caller provides */
+    size_t input_count;        /**< entries of `inputs` */
     const rf_tensor *outputs; /**< none: every tensor that no layer reads is an output */
-    size_t output_count;
-    const rf_tensor *constants;
-    size_t constant_count;
+    size_t output_count;       /**< entries of `outputs` */
+    const rf_tensor *constants; /**< weights and the like */
+    size_t constant_count;     /**< entries of `constants` */
     const rf_tensor *declared; /**< shapes stated for tensors between layers; may be none */
-    size_t declared_count;
-    const rf_layer *layers;
-    size_t layer_count;
+    size_t declared_count;     /**< entries of `declared` */
+    const rf_layer *layers;    /**< a layer without inputs reads the one before it here */
+    size_t layer_count;        /**< entries of `layers` */
     int32_t opset; /**< version of ONNX's operators; 0 for the newest that rfield knows */
 } rf_network;
 
 /** The shape (and so the unknown dimensions) that a caller gives to an input. */
 typedef struct rf_binding {
-    const char *name;
-    rf_shape shape;
+    const char *name; /**< of the input */
+    rf_shape shape;   /**< RF_UNKNOWN_DIM where the description's extent shall stand */
 } rf_binding;
 
 #ifdef __cplusplus

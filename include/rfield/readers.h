@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/** @file Files that describe networks: ONNX and rfield's own JSON. */
+/**
+ * @file
+ * Files that describe networks: ONNX and rfield's own JSON.
+ */
 #ifndef RFIELD_READERS_H
 #define RFIELD_READERS_H
 
@@ -15,7 +18,7 @@ extern "C" {
 typedef struct rf_load_options {
     size_t size;                   /**< sizeof(rf_load_options) */
     const rf_allocator *allocator; /**< NULL for malloc and free */
-    rf_limits limits;
+    rf_limits limits;              /**< of the network that is read */
 } rf_load_options;
 
 /** The default allocator and limits. */
@@ -30,6 +33,7 @@ typedef struct rf_load_options {
  *
  * @param path    a file; ONNX external data is looked for beside it
  * @param options NULL for the defaults
+ * @param network receives the network
  * @param error   may be NULL
  * @return RF_ERROR_IO, RF_ERROR_FORMAT, RF_ERROR_LIMIT, RF_ERROR_MEMORY,
  *         RF_ERROR_UNSUPPORTED where the reader was not built, or RF_OK.

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/** @file An analysis as text: table, JSON, CSV, Markdown. */
+/**
+ * @file
+ * An analysis as text: table, JSON, CSV, Markdown, HTML.
+ */
 #ifndef RFIELD_REPORT_H
 #define RFIELD_REPORT_H
 
@@ -24,7 +27,7 @@ typedef enum rf_report_format {
 /** How to report. */
 typedef struct rf_report_options {
     size_t size;            /**< sizeof(rf_report_options) */
-    rf_report_format format;
+    rf_report_format format; /**< RF_REPORT_TABLE where it is 0 */
     const char *convention; /**< NULL, or a convention whose count is added as a column */
 } rf_report_options;
 

@@ -46,7 +46,7 @@ typedef enum rf_status {
  * expected. Control characters in names are shown as '?'.
  */
 typedef struct rf_error {
-    rf_status status;
+    rf_status status;  /**< what the function returned */
     char subject[96];  /**< layer, tensor, option or file concerned; may be empty */
     char message[320]; /**< NUL-terminated, without a newline */
 } rf_error;

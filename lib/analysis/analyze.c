@@ -143,18 +143,18 @@ static rf_status fill(rf_analysis_owner *owner, rf_error *error)
     return list_uncounted(owner, error);
 }
 
+/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
 static rf_status read_options(const rf_analyze_options *options, rf_analyze_options *known, rf_error *error)
 {
     *known = (rf_analyze_options)RF_ANALYZE_OPTIONS_DEFAULT;
     if (!options)
         return RF_OK;
-    if (options->size != sizeof *options)
+    if (options->size < sizeof options->size)
         return rf_fail(error, RF_ERROR_ARGUMENT, "options",
-                       "options.size is %zu, not %zu: start from RF_ANALYZE_OPTIONS_DEFAULT", options->size,
-                       sizeof *options);
-    if (options->binding_count && !options->bindings)
+                       "options.size is %zu: start from RF_ANALYZE_OPTIONS_DEFAULT", options->size);
+    memcpy(known, options, options->size < sizeof *known ? options->size : sizeof *known);
+    if (known->binding_count && !known->bindings)
         return rf_fail(error, RF_ERROR_ARGUMENT, "options", "options.bindings is NULL but binding_count is not 0");
-    *known = *options;
     return RF_OK;
 }
 

@@ -23,8 +23,8 @@ static bool bounds_at(const rf_axis_state *state, int64_t i, int64_t *low, int64
         *high = state->high;
         return true;
     }
-    return rf_mul(state->stride, i, &shift) && rf_add(shift, state->low, low)
-        && rf_add(shift, state->high, high);
+    return rf_checked_mul(state->stride, i, &shift) && rf_checked_add(shift, state->low, low)
+        && rf_checked_add(shift, state->high, high);
 }
 
 static bool hull_of(const rf_axis_state *state, int64_t first, int64_t last, rf_range *hull)
@@ -46,17 +46,16 @@ static int64_t telling_outputs(const rf_axis_state *state, int64_t extent)
         return extent;
     const rf_index_map *lower = &state->lower->pieces[0], *upper = &state->upper->pieces[0];
     int64_t a, b;
-    if (!rf_mul(lower->advance, upper->period, &a) || !rf_mul(upper->advance, lower->period, &b) || a != b)
+    if (!rf_checked_mul(lower->advance, upper->period, &a) || !rf_checked_mul(upper->advance, lower->period, &b) || a != b)
         return extent;
     period = lower->period / rf_gcd(lower->period, upper->period) * upper->period;
     return rf_min(period, extent);
 }
 
-enum { MOST_TELLING = 1 << 20 };
-
-bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, rf_range *hull,
+bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, uint64_t *budget, rf_range *hull,
                     int64_t *size_min, int64_t *size_max)
 {
+    uint64_t small_budget = 4096;
     int64_t extent = axis_extent(state, shape);
     if (state->kind == RF_STATE_OPAQUE) {
         *hull = (rf_range){state->low, state->high};
@@ -67,13 +66,16 @@ bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, rf_range 
     if (!hull_of(state, 0, rf_max(extent - 1, 0), hull))
         return false;
     int64_t telling = telling_outputs(state, extent);
-    if (telling > MOST_TELLING)
+    if (!budget)
+        budget = &small_budget;
+    if ((uint64_t)telling > *budget)
         return false;
+    *budget -= (uint64_t)telling;
     *size_min = INT64_MAX;
     *size_max = 0;
     for (int64_t i = 0; i < rf_max(telling, 1); i++) {
         int64_t low, high, size;
-        if (!bounds_at(state, i, &low, &high) || !rf_sub(high, low, &size) || !rf_add(size, 1, &size))
+        if (!bounds_at(state, i, &low, &high) || !rf_checked_sub(high, low, &size) || !rf_checked_add(size, 1, &size))
             return false;
         *size_min = rf_min(*size_min, size);
         *size_max = rf_max(*size_max, size);
@@ -104,7 +106,7 @@ static void make_opaque(const rf_axis_state *from, const rf_shape *in, int32_t a
     rf_range hull;
     int64_t size_min, size_max;
     *state = (rf_axis_state){.kind = RF_STATE_OPAQUE, .axis = axis, .low = INT32_MIN, .high = INT32_MAX};
-    if (rf_state_range(from, in, &hull, &size_min, &size_max)) {
+    if (rf_state_range(from, in, NULL, &hull, &size_min, &size_max)) {
         state->low = hull.first;
         state->high = hull.last;
         state->size_min = size_min;
@@ -131,13 +133,13 @@ static void fix(const rf_axis_state *from, const rf_shape *in, int64_t first, in
 static bool affine_through_window(const rf_axis_state *from, const rf_link *link, rf_axis_state *state)
 {
     int64_t reach, near, far, stride;
-    if (!rf_mul(link->dilation, link->kernel - 1, &reach) || !rf_sub(0, link->pad, &near)
-        || !rf_add(near, reach, &far) || !rf_mul(from->stride, near, &near)
-        || !rf_mul(from->stride, far, &far) || !rf_mul(from->stride, link->stride, &stride))
+    if (!rf_checked_mul(link->dilation, link->kernel - 1, &reach) || !rf_checked_sub(0, link->pad, &near)
+        || !rf_checked_add(near, reach, &far) || !rf_checked_mul(from->stride, near, &near)
+        || !rf_checked_mul(from->stride, far, &far) || !rf_checked_mul(from->stride, link->stride, &stride))
         return false;
     int64_t low = rf_min(near, far), high = rf_max(near, far), step;
-    if (!rf_add(low, from->low, &low) || !rf_add(high, from->high, &high)
-        || !rf_mul(from->stride, link->dilation, &step))
+    if (!rf_checked_add(low, from->low, &low) || !rf_checked_add(high, from->high, &high)
+        || !rf_checked_mul(from->stride, link->dilation, &step))
         return false;
     step = step < 0 ? -step : step;
     bool solid = from->solid && (link->kernel == 1 || step <= from->high - from->low + 1);
@@ -349,7 +351,7 @@ static void tangle(const rf_axis_state *from, const rf_link *links, const rf_sha
     rf_range hull;
     int64_t size_min, size_max;
     make_opaque(from, in, RF_AXIS_TANGLED, state);
-    if (only_moves(links, in) && rf_state_range(from, in, &hull, &size_min, &size_max)) {
+    if (only_moves(links, in) && rf_state_range(from, in, NULL, &hull, &size_min, &size_max)) {
         state->size_min = size_min;
         state->size_max = size_max;
         state->measured = from->kind != RF_STATE_OPAQUE || from->measured;
@@ -428,8 +430,8 @@ static void join_opaque(const rf_axis_state *a, const rf_axis_state *b, const rf
 {
     rf_range hull_a = {INT32_MIN, INT32_MAX}, hull_b = hull_a;
     int64_t min_a = 0, min_b = 0, unused;
-    rf_state_range(a, shape, &hull_a, &min_a, &unused);
-    rf_state_range(b, shape, &hull_b, &min_b, &unused);
+    rf_state_range(a, shape, NULL, &hull_a, &min_a, &unused);
+    rf_state_range(b, shape, NULL, &hull_b, &min_b, &unused);
     int32_t axis = a->axis == b->axis || b->axis == RF_AXIS_NONE ? a->axis
         : a->axis == RF_AXIS_NONE                                ? b->axis
                                                                  : RF_AXIS_TANGLED;

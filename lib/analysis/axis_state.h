@@ -63,8 +63,9 @@ bool rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int
 /* Both depend on the same axis with the same stride and, at each output, the same centre. */
 bool rf_state_aligned(const rf_axis_state *a, const rf_axis_state *b);
 
-/* Bounds over all real outputs, and the smallest and largest interval. False on overflow. */
-bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, rf_range *hull,
+/* Bounds over all real outputs, and the smallest and largest interval. False on overflow, or where
+ * *budget, the number of outputs that may be compared, does not suffice. NULL: 4096. */
+bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, uint64_t *budget, rf_range *hull,
                     int64_t *size_min, int64_t *size_max);
 
 /* Whether every output's interval covers 0 .. extent-1. */

@@ -53,9 +53,14 @@ static rf_status step(rf_backtrack *backtrack, const rf_node *node, uint32_t out
     const rf_value *from = node->outputs[output], *to = node->inputs[input];
     const rf_index_set *sets = backtrack->sets[from - backtrack->graph->values];
     int32_t rank = to->shape.rank;
-    for (int32_t axis = 0; axis < rank; axis++)
+    for (int32_t axis = 0; axis < rank; axis++) {
+        uint64_t work = rf_set_work(&links[axis], sets);
+        if (work > backtrack->steps_left)
+            return RF_ERROR_LIMIT;
+        backtrack->steps_left -= work;
         RF_TRY(rf_set_apply(&backtrack->scratch, &links[axis], sets, to->shape.dims[axis], &from->shape,
                             &read[axis]));
+    }
     if (is_empty(read, rank))
         return RF_OK;
     rf_index_set **known = &backtrack->sets[to - backtrack->graph->values];

@@ -14,7 +14,7 @@ typedef struct rf_backtrack {
     const rf_graph *graph;
     rf_arena scratch;       /* released at each new question */
     rf_index_set **sets;    /* by value: NULL, or one set for each of its axes; from `scratch` */
-    uint64_t steps_left;    /* nodes that may still be looked at; RF_ERROR_LIMIT when spent */
+    uint64_t steps_left;    /* nodes and indices that may still be looked at; RF_ERROR_LIMIT when spent */
 } rf_backtrack;
 
 /* `memory` provides what lasts as long as the backtrack. */

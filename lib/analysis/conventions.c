@@ -68,7 +68,7 @@ static bool add_pool(uint64_t *total, pool_rule rule, uint64_t inputs, uint64_t 
 {
     switch (rule) {
     case POOL_INPUT:
-        return rf_add(*total, inputs, total);
+        return rf_checked_add(*total, inputs, total);
     case POOL_TAPS:
         return rf_add_product(total, outputs, taps);
     case POOL_TAPS_LESS_ONE:

@@ -11,14 +11,14 @@ static rf_status overflow(const rf_layer_analysis *layer, const char *what, rf_e
 
 static bool add_counts(rf_counts *total, const rf_counts *counts)
 {
-    return rf_add(total->multiplications, counts->multiplications, &total->multiplications)
-        && rf_add(total->additions, counts->additions, &total->additions)
-        && rf_add(total->activations, counts->activations, &total->activations)
-        && rf_add(total->comparisons, counts->comparisons, &total->comparisons)
-        && rf_add(total->divisions, counts->divisions, &total->divisions)
-        && rf_add(total->exponentials, counts->exponentials, &total->exponentials)
-        && rf_add(total->square_roots, counts->square_roots, &total->square_roots)
-        && rf_add(total->macs, counts->macs, &total->macs);
+    return rf_checked_add(total->multiplications, counts->multiplications, &total->multiplications)
+        && rf_checked_add(total->additions, counts->additions, &total->additions)
+        && rf_checked_add(total->activations, counts->activations, &total->activations)
+        && rf_checked_add(total->comparisons, counts->comparisons, &total->comparisons)
+        && rf_checked_add(total->divisions, counts->divisions, &total->divisions)
+        && rf_checked_add(total->exponentials, counts->exponentials, &total->exponentials)
+        && rf_checked_add(total->square_roots, counts->square_roots, &total->square_roots)
+        && rf_checked_add(total->macs, counts->macs, &total->macs);
 }
 
 static rf_status count_operations(rf_analysis_owner *owner, rf_error *error)
@@ -61,8 +61,10 @@ static weight_kind kind_of_input(const rf_node *node, uint32_t i)
         return STATISTIC;
     if (!(op->parameter_inputs & bit))
         return NOT_A_WEIGHT;
-    /* A single number that an element-wise operator applies everywhere is part of the formula. */
-    if (op->class == RF_CLASS_ELEMENTWISE && rf_elements(&value->shape) <= 1)
+    /* Where any constant may stand, only floats are weights, and a single number that is applied
+     * everywhere is part of the formula. */
+    bool general = op->class == RF_CLASS_ELEMENTWISE || op->class == RF_CLASS_OTHER;
+    if (general && (!rf_dtype_is_float(value->dtype) || rf_elements(&value->shape) <= 1))
         return NOT_A_WEIGHT;
     return TRAINABLE;
 }
@@ -80,8 +82,8 @@ static bool add_tensor(rf_layer_analysis *layer, rf_dtype dtype, const rf_shape 
 {
     uint64_t bytes, elements = rf_elements(shape);
     uint64_t *count = statistic ? &layer->statistics : &layer->parameters;
-    return rf_tensor_bytes(dtype, shape, &bytes) && rf_add(*count, elements, count)
-        && rf_add(layer->weight_bytes, bytes, &layer->weight_bytes);
+    return rf_tensor_bytes(dtype, shape, &bytes) && rf_checked_add(*count, elements, count)
+        && rf_checked_add(layer->weight_bytes, bytes, &layer->weight_bytes);
 }
 
 /* Passes the use of a folded layer's output on to the weights that it was made from; what was made
@@ -156,9 +158,9 @@ static rf_status count_parameters(rf_analysis_owner *owner, rf_error *error)
     rf_analysis *total = &owner->analysis;
     for (size_t n = 0; n < graph->node_count; n++) {
         const rf_layer_analysis *layer = &owner->layers[n];
-        if (!rf_add(total->parameters, layer->parameters, &total->parameters)
-            || !rf_add(total->statistics, layer->statistics, &total->statistics)
-            || !rf_add(total->weight_bytes, layer->weight_bytes, &total->weight_bytes))
+        if (!rf_checked_add(total->parameters, layer->parameters, &total->parameters)
+            || !rf_checked_add(total->statistics, layer->statistics, &total->statistics)
+            || !rf_checked_add(total->weight_bytes, layer->weight_bytes, &total->weight_bytes))
             return overflow(layer, "parameters", error);
     }
     return RF_OK;
@@ -180,19 +182,19 @@ static bool count_bytes(rf_analysis_owner *owner, size_t n)
     if (layer->folded)
         return true;
     for (uint32_t o = 0; o < node->output_count; o++)
-        if (node->outputs[o] && !rf_add(layer->activation_bytes, bytes_of(node->outputs[o]), &layer->activation_bytes))
+        if (node->outputs[o] && !rf_checked_add(layer->activation_bytes, bytes_of(node->outputs[o]), &layer->activation_bytes))
             return false;
     layer->moved_bytes = layer->activation_bytes;
     for (uint32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && !rf_add(layer->moved_bytes, bytes_of(node->inputs[i]), &layer->moved_bytes))
+        if (node->inputs[i] && !rf_checked_add(layer->moved_bytes, bytes_of(node->inputs[i]), &layer->moved_bytes))
             return false;
     for (uint32_t k = 0; k < node->implied_count; k++) {
         uint64_t bytes;
         if (!rf_tensor_bytes(RF_FLOAT32, &node->implied[k].shape, &bytes)
-            || !rf_add(layer->moved_bytes, bytes, &layer->moved_bytes))
+            || !rf_checked_add(layer->moved_bytes, bytes, &layer->moved_bytes))
             return false;
     }
-    return rf_add(owner->analysis.activation_bytes, layer->activation_bytes, &owner->analysis.activation_bytes);
+    return rf_checked_add(owner->analysis.activation_bytes, layer->activation_bytes, &owner->analysis.activation_bytes);
 }
 
 static const uint32_t never = UINT32_MAX, to_the_end = UINT32_MAX - 1;
@@ -236,14 +238,14 @@ static rf_status find_peak(rf_analysis_owner *owner, rf_error *error)
         return rf_arena_fail(&graph->arena, error, "the peak of memory");
     uint64_t live = 0;
     for (size_t v = 0; v < graph->input_count; v++)
-        if (last[v] != never && !rf_add(live, bytes_of(&graph->values[v]), &live))
+        if (last[v] != never && !rf_checked_add(live, bytes_of(&graph->values[v]), &live))
             return rf_fail(error, RF_ERROR_OVERFLOW, NULL, "the network's inputs exceed 64 bits");
     owner->analysis.peak_activation_bytes = live;
     for (uint32_t n = 0; n < graph->node_count; n++) {
         const rf_node *node = &graph->nodes[n];
         for (uint32_t o = 0; o < node->output_count; o++)
             if (node->outputs[o] && !node->outputs[o]->constant
-                && !rf_add(live, bytes_of(node->outputs[o]), &live))
+                && !rf_checked_add(live, bytes_of(node->outputs[o]), &live))
                 return overflow(&owner->layers[n], "live bytes", error);
         if (live > owner->analysis.peak_activation_bytes)
             owner->analysis.peak_activation_bytes = live;

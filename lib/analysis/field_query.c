@@ -6,7 +6,7 @@
 #include "analysis/backtrack.h"
 #include "analysis/path_map.h"
 
-static const uint64_t most_steps = UINT64_C(1) << 40;
+static const uint64_t most_steps = UINT64_C(1) << 32;
 
 /* What the indices of an output's axes mean. */
 typedef struct output_axes {

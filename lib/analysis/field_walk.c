@@ -5,9 +5,9 @@
 
 #include "analysis/backtrack.h"
 
-/* Nodes that questions about single outputs may look at in one walk, so that a network without
- * closed forms cannot make the walk quadratic. */
-static const uint64_t most_steps = UINT64_C(20000000);
+/* Work that questions about single outputs, and outputs whose sizes are compared, may make in one
+ * walk, so that a network without closed forms cannot make the walk quadratic. */
+static const uint64_t most_steps = UINT64_C(20000000), most_comparisons = UINT64_C(20000000);
 
 typedef struct walker {
     const rf_graph *graph;
@@ -185,9 +185,9 @@ static rf_status see_input(walker *w, const rf_node *node, uint32_t output, uint
 {
     rf_link links[RF_MAX_RANK];
     const rf_value *from = node->inputs[input], *to = node->outputs[output];
-    const rf_value_fields *seen = &w->walk->values[from - w->graph->values];
-    if (!rf_node_links(node, output, input, links))
+    if (!from || !rf_node_links(node, output, input, links))
         return RF_OK;
+    const rf_value_fields *seen = &w->walk->values[from - w->graph->values];
     for (uint32_t f = 0; f < seen->count; f++) {
         channel_fate fate = seen->at[f].varied ? fate_of_channels(links, &from->shape, &to->shape) : KEPT;
         rf_value_field through = {.input = seen->at[f].input, .aligned = seen->at[f].aligned,
@@ -438,6 +438,7 @@ rf_status rf_field_walk_make(const rf_graph *graph, rf_arena *arena, rf_field_wa
 {
     walk->inputs = RF_TAKE(arena, rf_input_axes, graph->input_count);
     walk->values = RF_TAKE(arena, rf_value_fields, graph->value_count);
+    walk->comparisons_left = most_comparisons;
     if (!walk->inputs || !walk->values)
         return rf_arena_fail(arena, error, "receptive fields");
     walker w = {.graph = graph, .arena = arena, .walk = walk, .reader = find_readers(graph, arena)};
@@ -458,12 +459,13 @@ static int64_t full_context(const rf_axis_state *state)
     if (state->kind != RF_STATE_AFFINE || state->stride <= 0)
         return 0;
     first = rf_max(rf_div_ceil(-state->low, state->stride), 0);
-    if (!rf_mul(state->stride, first, &reach) || !rf_add(reach, state->high, &reach))
+    if (!rf_checked_mul(state->stride, first, &reach) || !rf_checked_add(reach, state->high, &reach))
         return 0;
     return reach + 1;
 }
 
-static void report_bounds(const rf_axis_state *state, const rf_shape *shape, rf_field_axis *axis)
+static void report_bounds(rf_field_walk *walk, const rf_axis_state *state, const rf_shape *shape,
+                          rf_field_axis *axis)
 {
     rf_range hull = {0, -1};
     axis->kind = state->kind <= RF_STATE_AFFINE ? RF_AXIS_AFFINE : RF_AXIS_INTERVAL;
@@ -477,14 +479,17 @@ static void report_bounds(const rf_axis_state *state, const rf_shape *shape, rf_
         axis->full_context = full_context(state);
         return;
     }
-    if (!rf_state_range(state, shape, &hull, &axis->size_min, &axis->size_max))
-        return;
+    if (!rf_state_range(state, shape, &walk->comparisons_left, &hull, &axis->size_min, &axis->size_max)) {
+        axis->size_min = 1;
+        axis->size_max = hull.last - hull.first + 1;
+    }
     axis->u0 = hull.first;
     axis->v0 = hull.last;
     axis->size = axis->size_max;
 }
 
-static void report_axis(const rf_axis_state *state, const rf_shape *shape, int64_t extent, rf_field_axis *axis)
+static void report_axis(rf_field_walk *walk, const rf_axis_state *state, const rf_shape *shape,
+                        int64_t extent, rf_field_axis *axis)
 {
     axis->output_axis = state->axis >= 0 ? state->axis : -1;
     if (state->kind != RF_STATE_AFFINE && rf_state_covers(state, shape, extent)) {
@@ -494,10 +499,10 @@ static void report_axis(const rf_axis_state *state, const rf_shape *shape, int64
             axis->support = state->measured ? state->real : 0;
         return;
     }
-    report_bounds(state, shape, axis);
+    report_bounds(walk, state, shape, axis);
 }
 
-rf_status rf_field_walk_report(const rf_graph *graph, const rf_field_walk *walk, const rf_value *value,
+rf_status rf_field_walk_report(const rf_graph *graph, rf_field_walk *walk, const rf_value *value,
                                rf_arena *arena, const rf_field **fields, size_t *count)
 {
     const rf_value_fields *seen = &walk->values[value - graph->values];
@@ -514,7 +519,7 @@ rf_status rf_field_walk_report(const rf_graph *graph, const rf_field_walk *walk,
         report[f].aligned = from->aligned;
         report[f].axis_count = axes->count;
         for (int32_t k = 0; k < axes->count; k++)
-            report_axis(&from->axes[k], &value->shape, graph->values[from->input].shape.dims[axes->at[k]],
+            report_axis(walk, &from->axes[k], &value->shape, graph->values[from->input].shape.dims[axes->at[k]],
                         &report[f].axes[k]);
     }
     *fields = report;

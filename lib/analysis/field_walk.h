@@ -31,13 +31,14 @@ typedef struct rf_value_fields {
 typedef struct rf_field_walk {
     rf_input_axes *inputs;     /* by network input */
     rf_value_fields *values;   /* by value of the graph */
+    uint64_t comparisons_left; /* outputs whose sizes may still be compared; then outer bounds do */
 } rf_field_walk;
 
 /* Everything lies in `arena`. */
 rf_status rf_field_walk_make(const rf_graph *graph, rf_arena *arena, rf_field_walk *walk, rf_error *error);
 
 /* The public form of what `value` sees. */
-rf_status rf_field_walk_report(const rf_graph *graph, const rf_field_walk *walk, const rf_value *value,
+rf_status rf_field_walk_report(const rf_graph *graph, rf_field_walk *walk, const rf_value *value,
                                rf_arena *arena, const rf_field **fields, size_t *count);
 
 /* Whether what `value` sees of every input covers that input along every axis. */

@@ -16,8 +16,8 @@ static int64_t offset_at(const rf_index_map *map, int64_t phase)
 bool rf_map_at(const rf_index_map *map, int64_t i, int64_t *value)
 {
     int64_t product;
-    return rf_mul(map->advance, rf_div_floor(i, map->period), &product)
-        && rf_add(product, offset_at(map, rf_mod(i, map->period)), value);
+    return rf_checked_mul(map->advance, rf_div_floor(i, map->period), &product)
+        && rf_checked_add(product, offset_at(map, rf_mod(i, map->period)), value);
 }
 
 bool rf_map_is_monotone(const rf_index_map *map, bool rising)
@@ -28,7 +28,7 @@ bool rf_map_is_monotone(const rf_index_map *map, bool rising)
         int64_t here = offset_at(map, phase), next;
         if (phase + 1 < map->period)
             next = offset_at(map, phase + 1);
-        else if (!rf_add(map->advance, offset_at(map, 0), &next))
+        else if (!rf_checked_add(map->advance, offset_at(map, 0), &next))
             return false;
         if (rising ? next < here : next > here)
             return false;
@@ -69,8 +69,8 @@ static int64_t *take_offsets(rf_arena *arena, int64_t period)
 static bool compose_affine(const rf_index_map *outer, const rf_index_map *inner, rf_index_map *composed)
 {
     int64_t advance, product, offset;
-    if (!rf_mul(outer->advance, inner->advance, &advance)
-        || !rf_mul(outer->advance, inner->offset, &product) || !rf_add(product, outer->offset, &offset))
+    if (!rf_checked_mul(outer->advance, inner->advance, &advance)
+        || !rf_checked_mul(outer->advance, inner->offset, &product) || !rf_checked_add(product, outer->offset, &offset))
         return false;
     *composed = rf_map_affine(advance, offset);
     return true;
@@ -84,8 +84,8 @@ bool rf_map_compose(const rf_index_map *outer, const rf_index_map *inner, rf_are
     /* The inner map must advance by whole outer periods. */
     int64_t repeats = outer->period / rf_gcd(outer->period, inner->advance);
     int64_t period, turns, advance;
-    if (!rf_mul(inner->period, repeats, &period) || !rf_mul(inner->advance, repeats, &turns)
-        || !rf_mul(outer->advance, turns / outer->period, &advance))
+    if (!rf_checked_mul(inner->period, repeats, &period) || !rf_checked_mul(inner->advance, repeats, &turns)
+        || !rf_checked_mul(outer->advance, turns / outer->period, &advance))
         return false;
     int64_t *offsets = take_offsets(arena, period);
     if (!offsets)
@@ -113,7 +113,7 @@ bool rf_map_equal(const rf_index_map *a, const rf_index_map *b)
 static bool same_slope(const rf_index_map *a, const rf_index_map *b)
 {
     int64_t left, right;
-    return rf_mul(a->advance, b->period, &left) && rf_mul(b->advance, a->period, &right) && left == right;
+    return rf_checked_mul(a->advance, b->period, &left) && rf_checked_mul(b->advance, a->period, &right) && left == right;
 }
 
 static bool join(rf_index_map *a, const rf_index_map *b, bool lower, rf_arena *arena)
@@ -125,7 +125,7 @@ static bool join(rf_index_map *a, const rf_index_map *b, bool lower, rf_arena *a
     if (rf_map_equal(a, b))
         return true;
     int64_t period = a->period / rf_gcd(a->period, b->period), advance;
-    if (!rf_mul(period, b->period, &period) || !rf_mul(a->advance, period / a->period, &advance))
+    if (!rf_checked_mul(period, b->period, &period) || !rf_checked_mul(a->advance, period / a->period, &advance))
         return false;
     int64_t *offsets = take_offsets(arena, period);
     if (!offsets)

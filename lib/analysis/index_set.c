@@ -225,7 +225,7 @@ static void digits_of_sets(const rf_link *link, const rf_index_set *outputs, int
         const rf_index_set *set = &outputs[link->terms[k].axis];
         if (!set->count)
             return;
-        if (!rf_mul(combinations, rf_set_count(set), &combinations) || combinations > 4 * MOST_INTERVALS) {
+        if (!rf_checked_mul(combinations, rf_set_count(set), &combinations) || combinations > 4 * MOST_INTERVALS) {
             collect(into, 0, extent - 1);
             return;
         }
@@ -282,6 +282,26 @@ static bool is_small_link(const rf_link *link)
 static bool is_near_set(const rf_index_set *set)
 {
     return set->count == 0 || (is_near(set->at[0].first) && is_near(set->at[set->count - 1].last));
+}
+
+uint64_t rf_set_work(const rf_link *link, const rf_index_set *outputs)
+{
+    uint64_t work = 1;
+    if (link->kind < RF_LINK_WINDOW)
+        return 1;
+    for (int32_t k = 0; link->kind == RF_LINK_DIGITS && k < link->term_count; k++)
+        if (!rf_checked_mul(work, rf_set_count(&outputs[link->terms[k].axis]), &work) || work > 4 * MOST_INTERVALS)
+            return 1; /* rf_set_apply takes the whole axis then */
+    if (link->kind == RF_LINK_DIGITS)
+        return work;
+    uint64_t indices = rf_set_count(&outputs[link->axis]);
+    bool enumerated = link->kind == RF_LINK_PERIODIC || link->kind == RF_LINK_TABLE
+        || ((link->kind == RF_LINK_WINDOW || link->kind == RF_LINK_TRANSPOSED)
+            && (link->dilation > 1 || link->stride > link->kernel || link->stride < -link->kernel));
+    if (!enumerated)
+        return 1 + outputs[link->axis].count;
+    bool taps = link->kind != RF_LINK_PERIODIC && link->kind != RF_LINK_TABLE && link->dilation > 1;
+    return rf_checked_mul(indices, taps ? (uint64_t)link->kernel : 1, &work) ? work : UINT64_MAX;
 }
 
 rf_status rf_set_apply(rf_arena *arena, const rf_link *link, const rf_index_set *outputs,

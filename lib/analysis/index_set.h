@@ -24,6 +24,9 @@ rf_status rf_set_union(rf_arena *arena, const rf_index_set *a, const rf_index_se
 /* Indices in the set. */
 uint64_t rf_set_count(const rf_index_set *set);
 
+/* How much work rf_set_apply has with a link, in indices looked at: 1 where bounds suffice. */
+uint64_t rf_set_work(const rf_link *link, const rf_index_set *outputs);
+
 /*
  * The input indices along one axis of extent `extent` that the output indices `outputs` (one set
  * for each axis of the output, whose shape is `output`) read, unclipped: positions that a window finds past the ends count.

@@ -21,7 +21,7 @@ static bool take_paths(rf_path_map *map, rf_arena *arena)
 {
     map->stored = 1;
     for (int32_t axis = 0; axis < map->rank; axis++)
-        if (!rf_mul(map->stored, (uint64_t)stored_extent(map, axis), &map->stored))
+        if (!rf_checked_mul(map->stored, (uint64_t)stored_extent(map, axis), &map->stored))
             return false;
     map->paths = RF_TAKE(arena, double, map->stored);
     return map->paths != NULL;

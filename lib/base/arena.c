@@ -7,7 +7,7 @@
 
 #include "base/failure.h"
 
-enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20 };
+enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 16 << 20 };
 
 typedef struct rf_arena_block {
     struct rf_arena_block *older;
@@ -36,6 +36,14 @@ void rf_arena_init(rf_arena *arena, const rf_allocator *allocator, uint64_t byte
         .bytes_limit = bytes_limit,
         .block_bytes = FIRST_BLOCK,
     };
+}
+
+void rf_arena_expect(rf_arena *arena, uint64_t bytes)
+{
+    if (bytes > LARGEST_BLOCK)
+        bytes = LARGEST_BLOCK;
+    if (bytes > arena->block_bytes)
+        arena->block_bytes = (size_t)bytes;
 }
 
 void rf_arena_release(rf_arena *arena)

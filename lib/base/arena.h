@@ -29,6 +29,11 @@ typedef struct rf_arena {
 /* `allocator` NULL means malloc and free. Takes nothing yet. */
 void rf_arena_init(rf_arena *arena, const rf_allocator *allocator, uint64_t bytes_limit);
 
+/* Makes the next block big enough for about `bytes` bytes, within reason. One block for all that
+ * an object needs is not only fewer calls: glibc then keeps its pages from one object to the next,
+ * and on small networks faulting pages in takes longer than all the rest. */
+void rf_arena_expect(rf_arena *arena, uint64_t bytes);
+
 /* Gives everything back; the arena is then as after rf_arena_init. */
 void rf_arena_release(rf_arena *arena);
 

@@ -8,15 +8,15 @@
 #include <stdint.h>
 
 /* For any mix of integer types; `out` decides the range. */
-#define rf_add(a, b, out) (!__builtin_add_overflow((a), (b), (out)))
-#define rf_sub(a, b, out) (!__builtin_sub_overflow((a), (b), (out)))
-#define rf_mul(a, b, out) (!__builtin_mul_overflow((a), (b), (out)))
+#define rf_checked_add(a, b, out) (!__builtin_add_overflow((a), (b), (out)))
+#define rf_checked_sub(a, b, out) (!__builtin_sub_overflow((a), (b), (out)))
+#define rf_checked_mul(a, b, out) (!__builtin_mul_overflow((a), (b), (out)))
 
 /* *total += a * b */
 static inline bool rf_add_product(uint64_t *total, uint64_t a, uint64_t b)
 {
     uint64_t product;
-    return rf_mul(a, b, &product) && rf_add(*total, product, total);
+    return rf_checked_mul(a, b, &product) && rf_checked_add(*total, product, total);
 }
 
 /* Quotients rounded down and up, for any sign of `a` and positive `b`. */

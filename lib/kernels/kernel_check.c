@@ -55,7 +55,7 @@ rf_status rf_kernel_check_floats(const char *function, const char *name, const i
 {
     ptrdiff_t bytes = sizeof(float);
     for (size_t i = 0; i < rank; i++)
-        if (!rf_mul(bytes, dims[i], &bytes))
+        if (!rf_checked_mul(bytes, dims[i], &bytes))
             return rf_fail(error, RF_ERROR_OVERFLOW, function,
                            "%s: %s exceeds the largest object, %td bytes", function, name,
                            (ptrdiff_t)PTRDIFF_MAX);
@@ -82,19 +82,9 @@ static rf_status check_axis(const char *function, const char *axis, const rf_win
 static bool axis_fits(const rf_window *window, int64_t *padded)
 {
     int64_t reach;
-    return rf_mul(window->dilation, window->kernel - 1, &reach) && reach < INT64_MAX / 4 &&
-           window->stride < INT64_MAX / 4 && rf_add(window->input, window->pad_begin, padded) &&
-           rf_add(*padded, window->pad_end, padded) && *padded < INT64_MAX / 4;
-}
-
-static int64_t output_extent(const rf_window *window, int64_t padded, bool ceil_mode)
-{
-    int64_t slack = padded - rf_window_extent(window);
-    if (!ceil_mode)
-        return rf_div_floor(slack, window->stride) + 1;
-    int64_t output = rf_div_ceil(slack, window->stride) + 1;
-    bool begins_past_input = (output - 1) * window->stride >= window->input + window->pad_begin;
-    return begins_past_input ? output - 1 : output;
+    return rf_checked_mul(window->dilation, window->kernel - 1, &reach) && reach < INT64_MAX / 4 &&
+           window->stride < INT64_MAX / 4 && rf_checked_add(window->input, window->pad_begin, padded) &&
+           rf_checked_add(*padded, window->pad_end, padded) && *padded < INT64_MAX / 4;
 }
 
 rf_status rf_kernel_check_sliding(const char *function, const rf_sliding *sliding,
@@ -113,7 +103,7 @@ rf_status rf_kernel_check_sliding(const char *function, const rf_sliding *slidin
             return rf_fail(error, RF_ERROR_OVERFLOW, function,
                            "%s: padded input, dilated kernel or stride of %s is too large",
                            function, names[a]);
-        window.output = output_extent(&window, padded, sliding->ceil_mode);
+        window.output = rf_window_count(&window, sliding->ceil_mode);
         if (window.output < 1)
             return rf_fail(error, RF_ERROR_SHAPE, function,
                            "%s: a window of %" PRId64 " %s does not fit the padded input of %" PRId64,

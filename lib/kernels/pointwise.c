@@ -23,7 +23,7 @@ rf_status rf_relu(const float *input, float *output, size_t count, rf_error *err
     return RF_OK;
 }
 
-rf_status (rf_add)(const float *a, const float *b, float *output, size_t count, rf_error *error)
+rf_status rf_add(const float *a, const float *b, float *output, size_t count, rf_error *error)
 {
     const rf_named_pointer pointers[] = {{"a", a}, {"b", b}, {"output", output}};
     RF_TRY(rf_kernel_check_pointers("rf_add", pointers, 3, error));

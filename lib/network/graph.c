@@ -256,12 +256,17 @@ static rf_status build(rf_graph *graph, const rf_graph_options *options, rf_erro
     return RF_OK;
 }
 
+/* What a layer and its analysis take in common networks. */
+enum { BYTES_PER_LAYER = 2048 };
+
 rf_status rf_graph_make(const rf_network *network, const rf_graph_options *options,
                         rf_graph **graph, rf_error *error)
 {
     *graph = NULL;
     rf_arena arena;
     rf_arena_init(&arena, options->allocator, options->limits.memory_bytes);
+    if (network && network->layer_count <= options->limits.layers)
+        rf_arena_expect(&arena, (uint64_t)network->layer_count * BYTES_PER_LAYER);
     rf_graph *made = RF_TAKE(&arena, rf_graph, 1);
     if (!made) {
         rf_status status = rf_arena_fail(&arena, error, "a network");

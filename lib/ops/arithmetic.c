@@ -227,7 +227,7 @@ const rf_op rf_op_Mod = {
 
 static bool cost_sum(const rf_node *node, rf_cost *cost)
 {
-    if (!rf_mul(rf_output_elements(node), node->input_count - 1, &cost->dense.additions))
+    if (!rf_checked_mul(rf_output_elements(node), node->input_count - 1, &cost->dense.additions))
         return false;
     cost->valid.additions = cost->dense.additions;
     return true;
@@ -240,7 +240,7 @@ static bool cost_mean(const rf_node *node, rf_cost *cost)
 
 static bool cost_extreme(const rf_node *node, rf_cost *cost)
 {
-    if (!rf_mul(rf_output_elements(node), node->input_count - 1, &cost->dense.comparisons))
+    if (!rf_checked_mul(rf_output_elements(node), node->input_count - 1, &cost->dense.comparisons))
         return false;
     cost->valid.comparisons = cost->dense.comparisons;
     return true;

@@ -125,7 +125,7 @@ static rf_status check_blocks(const rf_node *node, int64_t *block_area)
     if (params->blocksize < 1)
         return rf_node_fail(node, RF_ERROR_SHAPE, "blocksize is %lld, but must be 1 or more",
                             (long long)params->blocksize);
-    if (!rf_mul(params->blocksize, params->blocksize, block_area))
+    if (!rf_checked_mul(params->blocksize, params->blocksize, block_area))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "blocksize %lld is too large",
                             (long long)params->blocksize);
     return RF_OK;
@@ -143,8 +143,8 @@ static rf_status infer_to_space(rf_node *node)
         return rf_node_fail(node, RF_ERROR_SHAPE, "%lld channels are no multiple of blocksize squared, %lld",
                             (long long)in->dims[1], (long long)area);
     rf_shape out = {.rank = 4, .dims = {in->dims[0], in->dims[1] / area, 0, 0}};
-    if (!rf_mul(in->dims[2], params->blocksize, &out.dims[2])
-        || !rf_mul(in->dims[3], params->blocksize, &out.dims[3]))
+    if (!rf_checked_mul(in->dims[2], params->blocksize, &out.dims[2])
+        || !rf_checked_mul(in->dims[3], params->blocksize, &out.dims[3]))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "blocksize %lld is too large", (long long)params->blocksize);
     rf_set_output(node, 0, node->inputs[0]->dtype, &out);
     return RF_OK;
@@ -189,7 +189,7 @@ static rf_status infer_to_depth(rf_node *node)
         return rf_node_fail(node, RF_ERROR_SHAPE, "extents %lld and %lld are no multiples of blocksize %lld",
                             (long long)in->dims[2], (long long)in->dims[3], (long long)block);
     rf_shape out = {.rank = 4, .dims = {in->dims[0], 0, in->dims[2] / block, in->dims[3] / block}};
-    if (!rf_mul(in->dims[1], area, &out.dims[1]))
+    if (!rf_checked_mul(in->dims[1], area, &out.dims[1]))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "blocksize %lld is too large", (long long)block);
     rf_set_output(node, 0, node->inputs[0]->dtype, &out);
     return RF_OK;
@@ -287,7 +287,7 @@ static rf_status infer_tile(rf_node *node)
                             list.count, (int)in->rank);
     RF_TRY(rf_check_extents(node, &list, "repeats", &out));
     for (int32_t axis = 0; axis < in->rank; axis++)
-        if (!rf_mul(in->dims[axis], list.at[axis], &out.dims[axis]))
+        if (!rf_checked_mul(in->dims[axis], list.at[axis], &out.dims[axis]))
             return rf_node_fail(node, RF_ERROR_OVERFLOW, "%lld repeats of extent %lld are too many",
                                 (long long)list.at[axis], (long long)in->dims[axis]);
     rf_set_output(node, 0, node->inputs[0]->dtype, &out);

@@ -79,7 +79,7 @@ static rf_status read_weight(const rf_node *node, const rf_shape *input, bool tr
                             "its weight has shape %s, but %lld input channels in %lld groups need %lld along axis %d",
                             rf_shape_print(weight).text, (long long)state->in_channels,
                             (long long)state->group, (long long)expected, transposed ? 0 : 1);
-    if (!rf_mul(weight->dims[transposed ? 1 : 0], transposed ? state->group : 1, &state->out_channels))
+    if (!rf_checked_mul(weight->dims[transposed ? 1 : 0], transposed ? state->group : 1, &state->out_channels))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "%lld groups of %lld output channels are too many",
                             (long long)state->group, (long long)weight->dims[1]);
     state->bias = rf_input(node, 2) != NULL;
@@ -211,9 +211,9 @@ typedef struct plane_count {
 static bool count_products(const convolution_state *state, const plane_count *plane, rf_counts *counts)
 {
     uint64_t planes, products;
-    if (!rf_mul((uint64_t)state->batch, (uint64_t)state->out_channels, &planes)
-        || !rf_mul(plane->products, (uint64_t)(state->in_channels / state->group), &products)
-        || !rf_mul(planes, products, &counts->multiplications))
+    if (!rf_checked_mul((uint64_t)state->batch, (uint64_t)state->out_channels, &planes)
+        || !rf_checked_mul(plane->products, (uint64_t)(state->in_channels / state->group), &products)
+        || !rf_checked_mul(planes, products, &counts->multiplications))
         return false;
     counts->macs = counts->multiplications;
     if (products)
@@ -223,7 +223,7 @@ static bool count_products(const convolution_state *state, const plane_count *pl
 
 static bool times(uint64_t *product, uint64_t factor)
 {
-    return rf_mul(*product, factor, product);
+    return rf_checked_mul(*product, factor, product);
 }
 
 static bool finish(const convolution_state *state, const plane_count *dense, const plane_count *valid,
@@ -265,7 +265,7 @@ static bool cost_conv(const rf_node *node, rf_cost *cost)
             || !times(&valid.positions, live))
             return false;
     }
-    return rf_mul(cost->window_taps, dense.positions, &dense.products) && finish(state, &dense, &valid, cost);
+    return rf_checked_mul(cost->window_taps, dense.positions, &dense.products) && finish(state, &dense, &valid, cost);
 }
 
 /* Positions written before cropping: pairs of input and tap, less those that meet another pair's. */
@@ -275,8 +275,8 @@ static bool written_positions(const rf_window *window, uint64_t *positions)
     int64_t steps = rf_max(window->input - window->dilation / common, 0);
     int64_t taps = rf_max(window->kernel - window->stride / common, 0);
     uint64_t repeated;
-    return rf_mul(window->input, window->kernel, positions) && rf_mul(steps, taps, &repeated)
-        && rf_sub(*positions, repeated, positions);
+    return rf_checked_mul(window->input, window->kernel, positions) && rf_checked_mul(steps, taps, &repeated)
+        && rf_checked_sub(*positions, repeated, positions);
 }
 
 static bool cost_transpose(const rf_node *node, rf_cost *cost)

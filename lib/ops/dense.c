@@ -154,7 +154,7 @@ static void link_gemm(const rf_node *node, uint32_t output, uint32_t input, rf_l
 /* K terms for each of `outputs` elements, and the additions that join them. */
 static bool count_terms(uint64_t outputs, uint64_t terms, rf_counts *counts)
 {
-    if (!rf_mul(outputs, terms, &counts->multiplications))
+    if (!rf_checked_mul(outputs, terms, &counts->multiplications))
         return false;
     counts->macs = counts->multiplications;
     counts->additions = terms ? counts->multiplications - outputs : 0;
@@ -173,7 +173,7 @@ static bool cost_gemm(const rf_node *node, rf_cost *cost)
         return false;
     if (state->bias) {
         cost->bias_additions = outputs;
-        if (!rf_add(dense->additions, outputs, &dense->additions))
+        if (!rf_checked_add(dense->additions, outputs, &dense->additions))
             return false;
     }
     cost->valid = *dense;

@@ -69,7 +69,7 @@ bool rf_shape_elements(const rf_shape *shape, uint64_t *elements)
             return false;
     }
     for (int32_t i = 0; i < shape->rank && !empty; i++)
-        if (!rf_mul(product, (uint64_t)shape->dims[i], &product) || product > UINT64_C(1) << 62)
+        if (!rf_checked_mul(product, (uint64_t)shape->dims[i], &product) || product > UINT64_C(1) << 62)
             return false;
     *elements = empty ? 0 : product;
     return true;
@@ -86,7 +86,7 @@ uint64_t rf_elements(const rf_shape *shape)
 bool rf_tensor_bytes(rf_dtype dtype, const rf_shape *shape, uint64_t *bytes)
 {
     uint64_t elements, bits;
-    if (!rf_shape_elements(shape, &elements) || !rf_mul(elements, rf_dtype_bits(dtype), &bits))
+    if (!rf_shape_elements(shape, &elements) || !rf_checked_mul(elements, rf_dtype_bits(dtype), &bits))
         return false;
     *bytes = bits / 8 + (bits % 8 != 0);
     return true;

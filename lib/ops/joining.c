@@ -49,7 +49,7 @@ static rf_status add_part(const rf_node *node, uint32_t i, int32_t axis, rf_shap
         return rf_node_fail(node, RF_ERROR_SHAPE, "inputs 0 and %u of shapes %s and %s do not join along axis %d",
                             (unsigned)i, rf_shape_print(&node->inputs[0]->shape).text,
                             rf_shape_print(&part->shape).text, (int)axis);
-    if (!rf_add(out->dims[axis], part->shape.dims[axis], &out->dims[axis]))
+    if (!rf_checked_add(out->dims[axis], part->shape.dims[axis], &out->dims[axis]))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "its output is too large along axis %d", (int)axis);
     return RF_OK;
 }
@@ -144,7 +144,7 @@ static rf_status part_size(const rf_node *node, const rf_ints *sizes, int64_t ex
         return RF_OK;
     }
     int64_t each = rf_div_ceil(extent, count), before;
-    if (!rf_mul(each, count - 1, &before) || before > extent || (!params->num_outputs && extent % count))
+    if (!rf_checked_mul(each, count - 1, &before) || before > extent || (!params->num_outputs && extent % count))
         return rf_node_fail(node, RF_ERROR_SHAPE, "extent %lld does not split into %lld parts",
                             (long long)extent, (long long)count);
     *size = i + 1 < count ? each : extent - before;
@@ -182,7 +182,7 @@ static rf_status infer_split(rf_node *node)
         made->begin[i] = end;
         out.dims[made->axis] = size;
         rf_set_output(node, i, node->inputs[0]->dtype, &out);
-        if (!rf_add(end, size, &end) || end > extent)
+        if (!rf_checked_add(end, size, &end) || end > extent)
             break;
     }
     if (end != extent)

@@ -61,13 +61,13 @@ static bool cost(const rf_node *node, rf_cost *cost)
     rf_window channels = {.input = x->dims[1], .output = x->dims[1], .kernel = params->size, .stride = 1,
                           .dilation = 1, .pad_begin = (params->size - 1) / 2};
     rf_counts *dense = &cost->dense;
-    if (!rf_mul(elements, 2, &dense->multiplications)
-        || !rf_mul(elements, (uint64_t)params->size, &dense->additions)
+    if (!rf_checked_mul(elements, 2, &dense->multiplications)
+        || !rf_checked_mul(elements, (uint64_t)params->size, &dense->additions)
         || !rf_window_valid_taps(&channels, &taps))
         return false;
     dense->exponentials = dense->divisions = elements;
     cost->valid = *dense;
-    return rf_mul(elements / (uint64_t)x->dims[1], taps, &cost->valid.additions);
+    return rf_checked_mul(elements / (uint64_t)x->dims[1], taps, &cost->valid.additions);
 }
 
 const rf_op rf_op_LRN = {

@@ -68,9 +68,9 @@ static bool count_groups(uint64_t elements, uint64_t groups, bool scale, bool bi
     rf_counts *counts = &cost->dense;
     if (elements == 0)
         return true;
-    if (!rf_mul(elements, 3 + (uint64_t)bias, &counts->additions)
-        || !rf_mul(elements, 2 + (uint64_t)scale, &counts->multiplications)
-        || !rf_mul(groups, 3, &counts->divisions))
+    if (!rf_checked_mul(elements, 3 + (uint64_t)bias, &counts->additions)
+        || !rf_checked_mul(elements, 2 + (uint64_t)scale, &counts->multiplications)
+        || !rf_checked_mul(groups, 3, &counts->divisions))
         return false;
     counts->additions -= groups;
     counts->square_roots = groups;
@@ -296,7 +296,7 @@ static bool cost_group(const rf_node *node, rf_cost *cost)
     const measured_params *params = node->params;
     const rf_shape *x = &node->inputs[0]->shape;
     uint64_t elements = rf_elements(x), groups = (uint64_t)params->num_groups;
-    if (elements && !rf_mul((uint64_t)x->dims[0], groups, &groups))
+    if (elements && !rf_checked_mul((uint64_t)x->dims[0], groups, &groups))
         return false;
     return count_groups(elements, groups, true, true, cost);
 }

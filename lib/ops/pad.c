@@ -29,7 +29,7 @@ static rf_status pad_axis(const rf_node *node, int32_t axis, int64_t begin, int6
                           rf_shape *output)
 {
     int64_t extent = output->dims[axis], padded;
-    if (!rf_add(extent, begin, &padded) || !rf_add(padded, end, &padded) || begin == INT64_MIN || padded < 0)
+    if (!rf_checked_add(extent, begin, &padded) || !rf_checked_add(padded, end, &padded) || begin == INT64_MIN || padded < 0)
         return rf_node_fail(node, RF_ERROR_SHAPE, "pads %lld and %lld do not fit axis %d, %lld long",
                             (long long)begin, (long long)end, (int)axis, (long long)extent);
     if (state->border != RF_BORDER_PADDING && extent == 0 && padded > 0)

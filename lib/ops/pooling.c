@@ -67,7 +67,7 @@ static rf_status infer_windows(rf_node *node, const rf_value *x)
     rf_shape output = {.rank = x->shape.rank, .dims = {x->shape.dims[0], x->shape.dims[1]}};
     for (int32_t i = 0; i < state->axes; i++)
         output.dims[2 + i] = state->windows[i].output;
-    if (!rf_mul((uint64_t)output.dims[0], (uint64_t)output.dims[1], &state->planes))
+    if (!rf_checked_mul((uint64_t)output.dims[0], (uint64_t)output.dims[1], &state->planes))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "%lld times %lld channels are too many",
                             (long long)output.dims[0], (long long)output.dims[1]);
     rf_set_output(node, 0, x->dtype, &output);
@@ -189,7 +189,7 @@ typedef void count_function(const tap_count *reads, int64_t p, rf_counts *counts
 
 static bool times(tap_count *reads, uint64_t taps, uint64_t windows)
 {
-    return rf_mul(reads->taps, taps, &reads->taps) && rf_mul(reads->windows, windows, &reads->windows);
+    return rf_checked_mul(reads->taps, taps, &reads->taps) && rf_checked_mul(reads->windows, windows, &reads->windows);
 }
 
 static bool cost_windows(const rf_node *node, rf_cost *cost, count_function *count)
@@ -201,13 +201,13 @@ static bool cost_windows(const rf_node *node, rf_cost *cost, count_function *cou
     for (int32_t i = 0; i < state->axes; i++) {
         const rf_window *window = &state->windows[i];
         uint64_t all, taps, outputs = (uint64_t)window->output, kernel = (uint64_t)window->kernel;
-        if (!rf_mul(cost->window_taps, kernel, &cost->window_taps) || !rf_mul(outputs, kernel, &all)
+        if (!rf_checked_mul(cost->window_taps, kernel, &cost->window_taps) || !rf_checked_mul(outputs, kernel, &all)
             || !times(&dense, all, outputs) || !rf_window_valid_taps(window, &taps)
             || !times(&valid, taps, rf_window_live_outputs(window)))
             return false;
     }
     uint64_t sum;
-    if (!rf_add(dense.taps, dense.windows, &sum))
+    if (!rf_checked_add(dense.taps, dense.windows, &sum))
         return false;
     count(&dense, params->p, &cost->dense);
     count(&valid, params->p, &cost->valid);

@@ -45,7 +45,7 @@ static rf_status set_reduction(rf_node *node, uint32_t reduced, bool keepdims, r
     out.rank = 0;
     for (int32_t axis = 0; axis < in->rank; axis++) {
         bool gone = is_reduced(made, axis);
-        if (gone && !rf_mul(made->count, (uint64_t)in->dims[axis], &made->count))
+        if (gone && !rf_checked_mul(made->count, (uint64_t)in->dims[axis], &made->count))
             return rf_node_fail(node, RF_ERROR_OVERFLOW, "its input of shape %s is too large",
                                 rf_shape_print(in).text);
         if (!gone || keepdims)
@@ -155,7 +155,7 @@ static bool cost_log_sum(const rf_node *node, rf_cost *cost)
 static bool cost_log_sum_exp(const rf_node *node, rf_cost *cost)
 {
     uint64_t read = rf_elements(&node->inputs[0]->shape);
-    if (!rf_add(read, rf_output_elements(node), &cost->dense.exponentials))
+    if (!rf_checked_add(read, rf_output_elements(node), &cost->dense.exponentials))
         return false;
     cost->valid.exponentials = cost->dense.exponentials;
     return cost_joining_additions(node, cost);

@@ -55,17 +55,17 @@ static bool map_region(const rf_resample *axis, mapping *map)
 {
     int64_t common, begin, end, last = axis->input - 1, steps = axis->output - 1;
     int64_t b = axis->begin.denominator, e = axis->end.denominator;
-    if (!rf_mul(b / rf_gcd(b, e), e, &common) || !rf_mul(axis->begin.numerator, common / b, &begin)
-        || !rf_mul(axis->end.numerator, common / e, &end))
+    if (!rf_checked_mul(b / rf_gcd(b, e), e, &common) || !rf_checked_mul(axis->begin.numerator, common / b, &begin)
+        || !rf_checked_mul(axis->end.numerator, common / e, &end))
         return false;
     if (steps == 0) {
         *map = (mapping){.step = 0};
-        return rf_add(begin, end, &map->offset) && rf_mul(map->offset, last, &map->offset)
-            && rf_mul(common, 2, &map->divisor);
+        return rf_checked_add(begin, end, &map->offset) && rf_checked_mul(map->offset, last, &map->offset)
+            && rf_checked_mul(common, 2, &map->divisor);
     }
-    return rf_sub(end, begin, &map->step) && rf_mul(map->step, last, &map->step)
-        && rf_mul(begin, last, &map->offset) && rf_mul(map->offset, steps, &map->offset)
-        && rf_mul(common, steps, &map->divisor);
+    return rf_checked_sub(end, begin, &map->step) && rf_checked_mul(map->step, last, &map->step)
+        && rf_checked_mul(begin, last, &map->offset) && rf_checked_mul(map->offset, steps, &map->offset)
+        && rf_checked_mul(common, steps, &map->divisor);
 }
 
 static bool make_map(const rf_resample *axis, mapping *map)
@@ -101,7 +101,7 @@ static bool is_modest_product(int64_t a, int64_t b)
 {
     const int64_t most = INT64_C(1) << 60;
     int64_t product;
-    return rf_mul(a, b, &product) && product >= -most && product <= most;
+    return rf_checked_mul(a, b, &product) && product >= -most && product <= most;
 }
 
 /* Whether coordinates, and the sums and doubles that taps are worked out with, stay within 64 bits. */

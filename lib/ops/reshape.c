@@ -124,7 +124,7 @@ static rf_status infer_flatten(rf_node *node)
     rf_shape out = {.rank = 2, .dims = {1, 1}};
     for (int32_t axis = 0; axis < in->rank; axis++) {
         int64_t *dim = &out.dims[axis >= cut];
-        if (!rf_mul(*dim, in->dims[axis], dim))
+        if (!rf_checked_mul(*dim, in->dims[axis], dim))
             return rf_node_fail(node, RF_ERROR_OVERFLOW, "its input of shape %s is too large",
                                 rf_shape_print(in).text);
     }

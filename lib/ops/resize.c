@@ -361,11 +361,11 @@ static bool cost_resize(const rf_node *node, rf_cost *cost)
     const resize_state *state = node->state;
     uint64_t outputs = rf_elements(&node->outputs[0]->shape), taps = 1;
     for (int32_t i = 0; i < node->inputs[0]->shape.rank; i++)
-        if (!rf_mul(taps, state->taps[i], &taps))
+        if (!rf_checked_mul(taps, state->taps[i], &taps))
             return false;
     if (taps == 1)
         return true;
-    if (!rf_mul(outputs, taps, &cost->dense.multiplications))
+    if (!rf_checked_mul(outputs, taps, &cost->dense.multiplications))
         return false;
     cost->dense.additions = cost->dense.multiplications - outputs;
     cost->valid = cost->dense;

@@ -82,7 +82,7 @@ static bool cost_softmax(const rf_node *node, rf_cost *cost)
     cost->dense.comparisons = elements - groups;
     cost->dense.exponentials = elements;
     cost->dense.divisions = elements;
-    if (!rf_add(elements, elements - groups, &cost->dense.additions))
+    if (!rf_checked_add(elements, elements - groups, &cost->dense.additions))
         return false;
     cost->valid = cost->dense;
     return true;
@@ -94,7 +94,7 @@ static bool cost_log_softmax(const rf_node *node, rf_cost *cost)
     cost->dense.comparisons = elements - groups;
     cost->dense.additions = elements - groups;
     if (!rf_add_product(&cost->dense.additions, 2, elements)
-        || !rf_add(elements, groups, &cost->dense.exponentials))
+        || !rf_checked_add(elements, groups, &cost->dense.exponentials))
         return false;
     cost->valid = cost->dense;
     return true;

@@ -111,15 +111,15 @@ static rf_status set_pads(const rf_node *node, const rf_window_params *params, a
         return RF_OK;
     }
     split_pads(window, mode == PAD_VALID ? 0 : rf_max(same_total, 0), mode == PAD_SAME_LOWER);
-    if (pads->count && (pads->at[axis] != window->pad_begin || pads->at[axes + axis] != window->pad_end))
+    bool given = pads->count && (pads->at[axis] || pads->at[axes + axis]);
+    if (given && (pads->at[axis] != window->pad_begin || pads->at[axes + axis] != window->pad_end))
         return rf_node_fail(node, RF_ERROR_FORMAT, "pads %lld and %lld of axis %d contradict auto_pad %s",
                             (long long)pads->at[axis], (long long)pads->at[axes + axis], (int)axis + 2,
                             params->auto_pad);
     return RF_OK;
 }
 
-/* How many windows start within the padded input and, without `ceil_mode`, end there too. */
-static int64_t count_windows(const rf_window *window, bool ceil_mode)
+int64_t rf_window_count(const rf_window *window, bool ceil_mode)
 {
     int64_t room = window->input + window->pad_begin + window->pad_end - rf_window_extent(window);
     if (!ceil_mode)
@@ -127,7 +127,7 @@ static int64_t count_windows(const rf_window *window, bool ceil_mode)
     int64_t last = rf_div_ceil(room, window->stride);
     if (last * window->stride >= window->input + window->pad_begin)
         last--;
-    return last + 1;
+    return rf_max(last + 1, 0);
 }
 
 static rf_status check_output(const rf_node *node, int32_t axis, const rf_window *window)
@@ -154,7 +154,7 @@ rf_status rf_windows_make(const rf_node *node, const rf_window_params *params,
             same_total = steps * window->stride + rf_window_extent(window) - window->input;
         }
         RF_TRY(set_pads(node, params, mode, same_total, *axes, i, window));
-        window->output = rf_max(count_windows(window, ceil_mode), 0);
+        window->output = rf_window_count(window, ceil_mode);
         RF_TRY(check_output(node, i, window));
     }
     return RF_OK;
@@ -165,8 +165,8 @@ static rf_status full_extent(const rf_node *node, const rf_window *window, int64
                              int64_t *full)
 {
     int64_t reach;
-    if (rf_mul(window->stride, window->input - 1, &reach)
-        && rf_add(reach, output_padding + rf_window_extent(window), full) && *full <= longest_input)
+    if (rf_checked_mul(window->stride, window->input - 1, &reach)
+        && rf_checked_add(reach, output_padding + rf_window_extent(window), full) && *full <= longest_input)
         return RF_OK;
     return rf_node_fail(node, RF_ERROR_OVERFLOW, "an input of %lld with stride %lld makes too long an output",
                         (long long)window->input, (long long)window->stride);
@@ -260,14 +260,14 @@ static bool pairs_below(const rf_window *window, int64_t steps, int64_t bound, u
     int64_t slack = bound - stride * (steps - 1);
     int64_t all = slack <= 0 ? 0 : rf_min(rf_div_ceil(slack, dilation), kernel);
     int64_t end = rf_min(rf_div_ceil(bound, dilation), kernel);
-    if (!rf_mul((uint64_t)all, (uint64_t)steps, pairs))
+    if (!rf_checked_mul((uint64_t)all, (uint64_t)steps, pairs))
         return false;
     if (all == end)
         return true;
     int64_t offset = bound - dilation * (end - 1) + stride - 1;
     uint64_t sum;
     return sum_of_floors((uint64_t)(end - all), (uint64_t)stride, (uint64_t)dilation, (uint64_t)offset, &sum)
-        && rf_add(*pairs, sum, pairs);
+        && rf_checked_add(*pairs, sum, pairs);
 }
 
 /* Pairs with 0 <= stride * i - pad_begin + dilation * t < extent. */

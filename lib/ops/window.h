@@ -36,6 +36,11 @@ typedef struct rf_window_params {
 /* Dilated kernel extent, d * (k - 1) + 1. */
 int64_t rf_window_extent(const rf_window *window);
 
+/* How many windows start within the padded input and, without `ceil_mode`, end there too; a last
+ * window that would begin in the end padding is left out. 0 where none fits. Neither extent nor
+ * strides may be so large that their sum leaves 64 bits. */
+int64_t rf_window_count(const rf_window *window, bool ceil_mode);
+
 /*
  * Makes the windows of all spatial axes of a convolution or pool from the attributes and the
  * input's shape [N, C, spatial...], applying auto_pad, and computes their output extents:

@@ -69,7 +69,7 @@ static bool shape_holds(const rf_shape *shape, size_t count)
 {
     uint64_t elements = 1;
     for (int32_t i = 0; i < shape->rank; i++)
-        if (!rf_mul(elements, shape->dims[i], &elements))
+        if (!rf_checked_mul(elements, shape->dims[i], &elements))
             return false;
     return elements == count;
 }

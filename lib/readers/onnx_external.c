@@ -28,7 +28,7 @@ static bool read_decimal(rf_onnx_bytes text, uint64_t *number)
     for (size_t i = 0; i < text.count; i++) {
         if (text.at[i] < '0' || text.at[i] > '9')
             return false;
-        if (!rf_mul(*number, 10, number) || !rf_add(*number, text.at[i] - '0', number))
+        if (!rf_checked_mul(*number, 10, number) || !rf_checked_add(*number, text.at[i] - '0', number))
             return false;
     }
     return text.count > 0;

@@ -143,7 +143,8 @@ static void test_many_external_files(void **state)
     char name[16], location[64];
     for (int i = 0; i < 20; i++) { /* the same file under names of growing length */
         snprintf(name, sizeof name, "w%d", i);
-        snprintf(location, sizeof location, "%.*sdata.bin", 2 * i, "././././././././././././././././././././");
+        snprintf(location, sizeof location, "%.*sdata.bin", 2 * i,
+                 "././././././././././././././././././././");
         message tensor = external_tensor(name, location, NULL, NULL);
         put_message(&graph, GRAPH_INITIALIZER, &tensor);
     }
