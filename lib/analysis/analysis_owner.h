@@ -13,7 +13,6 @@ typedef struct rf_analysis_owner {
     rf_graph *graph;      /* its arena holds this struct too */
     rf_field_walk fields;
     rf_layer_analysis *layers;
-    rf_cost *costs;       /* by layer: what conventions need beyond the public counts */
 } rf_analysis_owner;
 
 static inline const rf_analysis_owner *rf_analysis_owner_of(const rf_analysis *analysis)

@@ -126,8 +126,7 @@ static rf_status fill(rf_analysis_owner *owner, rf_error *error)
 {
     rf_graph *graph = owner->graph;
     owner->layers = RF_TAKE(&graph->arena, rf_layer_analysis, graph->node_count);
-    owner->costs = RF_TAKE(&graph->arena, rf_cost, graph->node_count);
-    if (!owner->layers || !owner->costs)
+    if (!owner->layers)
         return rf_arena_fail(&graph->arena, error, "an analysis");
     for (size_t n = 0; n < graph->node_count; n++)
         if (!describe_layer(graph, &graph->nodes[n], &owner->layers[n]))

@@ -83,15 +83,16 @@ static bool add_pool(uint64_t *total, pool_rule rule, uint64_t inputs, uint64_t 
 static bool count_layer(const rf_analysis_owner *owner, const weights *w, size_t n, uint64_t *total)
 {
     const rf_node *node = &owner->graph->nodes[n];
-    const rf_cost *cost = &owner->costs[n];
+    rf_cost cost = {.window_taps = 0};
     const rf_layer_analysis *layer = &owner->layers[n];
     if (layer->folded || !node->op || !rf_output(node, 0))
         return true;
     uint64_t outputs = rf_elements(&node->outputs[0]->shape);
     uint64_t inputs = rf_input(node, 0) ? rf_elements(&node->inputs[0]->shape) : 0;
     uint64_t batch = node->outputs[0]->shape.rank > 0 ? (uint64_t)node->outputs[0]->shape.dims[0] : 1;
-    if (!rf_add_product(total, w->mac, w->valid_only ? cost->valid.macs : cost->dense.macs)
-        || !rf_add_product(total, w->bias, cost->bias_additions))
+    if ((node->op->cost && !node->op->cost(node, &cost))
+        || !rf_add_product(total, w->mac, w->valid_only ? cost.valid.macs : cost.dense.macs)
+        || !rf_add_product(total, w->bias, cost.bias_additions))
         return false;
     switch (node->op->class) {
     case RF_CLASS_BATCH_NORM:
@@ -102,9 +103,9 @@ static bool count_layer(const rf_analysis_owner *owner, const weights *w, size_t
     case RF_CLASS_ELEMENTWISE:
         return rf_add_product(total, w->elementwise, outputs);
     case RF_CLASS_MAX_POOL:
-        return add_pool(total, w->max_pool, inputs, outputs, cost->window_taps);
+        return add_pool(total, w->max_pool, inputs, outputs, cost.window_taps);
     case RF_CLASS_AVERAGE_POOL:
-        return add_pool(total, w->average_pool, inputs, outputs, cost->window_taps);
+        return add_pool(total, w->average_pool, inputs, outputs, cost.window_taps);
     default:
         return true;
     }

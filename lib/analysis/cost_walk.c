@@ -26,14 +26,14 @@ static rf_status count_operations(rf_analysis_owner *owner, rf_error *error)
     for (size_t n = 0; n < owner->graph->node_count; n++) {
         const rf_node *node = &owner->graph->nodes[n];
         rf_layer_analysis *layer = &owner->layers[n];
-        rf_cost *cost = &owner->costs[n];
+        rf_cost cost = {.window_taps = 0};
         if (layer->folded || !node->op || !node->op->cost)
             continue;
-        if (!node->op->cost(node, cost) || !add_counts(&owner->analysis.dense, &cost->dense)
-            || !add_counts(&owner->analysis.valid, &cost->valid))
+        if (!node->op->cost(node, &cost) || !add_counts(&owner->analysis.dense, &cost.dense)
+            || !add_counts(&owner->analysis.valid, &cost.valid))
             return overflow(layer, "operation counts", error);
-        layer->dense = cost->dense;
-        layer->valid = cost->valid;
+        layer->dense = cost.dense;
+        layer->valid = cost.valid;
     }
     return RF_OK;
 }
@@ -168,13 +168,6 @@ static rf_status count_parameters(rf_analysis_owner *owner, rf_error *error)
 
 /* ---- Bytes ------------------------------------------------------------------------------------ */
 
-static uint64_t bytes_of(const rf_value *value)
-{
-    uint64_t bytes = 0;
-    rf_tensor_bytes(value->dtype, &value->shape, &bytes);
-    return bytes;
-}
-
 static bool count_bytes(rf_analysis_owner *owner, size_t n)
 {
     const rf_node *node = &owner->graph->nodes[n];
@@ -182,11 +175,11 @@ static bool count_bytes(rf_analysis_owner *owner, size_t n)
     if (layer->folded)
         return true;
     for (uint32_t o = 0; o < node->output_count; o++)
-        if (node->outputs[o] && !rf_checked_add(layer->activation_bytes, bytes_of(node->outputs[o]), &layer->activation_bytes))
+        if (node->outputs[o] && !rf_checked_add(layer->activation_bytes, node->outputs[o]->bytes, &layer->activation_bytes))
             return false;
     layer->moved_bytes = layer->activation_bytes;
     for (uint32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && !rf_checked_add(layer->moved_bytes, bytes_of(node->inputs[i]), &layer->moved_bytes))
+        if (node->inputs[i] && !rf_checked_add(layer->moved_bytes, node->inputs[i]->bytes, &layer->moved_bytes))
             return false;
     for (uint32_t k = 0; k < node->implied_count; k++) {
         uint64_t bytes;
@@ -225,7 +218,7 @@ static void free_dead(const rf_graph *graph, const rf_node *node, uint32_t n, ui
         bool unread = *use_of == never && k >= node->input_count;
         if (*use_of != n && !unread)
             continue;
-        *live -= bytes_of(value);
+        *live -= value->bytes;
         *use_of = to_the_end; /* once, however often the layer names it */
     }
 }
@@ -238,14 +231,14 @@ static rf_status find_peak(rf_analysis_owner *owner, rf_error *error)
         return rf_arena_fail(&graph->arena, error, "the peak of memory");
     uint64_t live = 0;
     for (size_t v = 0; v < graph->input_count; v++)
-        if (last[v] != never && !rf_checked_add(live, bytes_of(&graph->values[v]), &live))
+        if (last[v] != never && !rf_checked_add(live, graph->values[v].bytes, &live))
             return rf_fail(error, RF_ERROR_OVERFLOW, NULL, "the network's inputs exceed 64 bits");
     owner->analysis.peak_activation_bytes = live;
     for (uint32_t n = 0; n < graph->node_count; n++) {
         const rf_node *node = &graph->nodes[n];
         for (uint32_t o = 0; o < node->output_count; o++)
             if (node->outputs[o] && !node->outputs[o]->constant
-                && !rf_checked_add(live, bytes_of(node->outputs[o]), &live))
+                && !rf_checked_add(live, node->outputs[o]->bytes, &live))
                 return overflow(&owner->layers[n], "live bytes", error);
         if (live > owner->analysis.peak_activation_bytes)
             owner->analysis.peak_activation_bytes = live;

@@ -4,7 +4,7 @@
 
 #include "analysis/analysis_owner.h"
 #include "analysis/backtrack.h"
-#include "analysis/path_map.h"
+#include "analysis/path_walk.h"
 
 static const uint64_t most_steps = UINT64_C(1) << 32;
 

@@ -7,7 +7,7 @@
 
 #include "base/failure.h"
 
-enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 16 << 20 };
+enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, LARGEST_EXPECTED = 24 << 20 };
 
 typedef struct rf_arena_block {
     struct rf_arena_block *older;
@@ -40,10 +40,7 @@ void rf_arena_init(rf_arena *arena, const rf_allocator *allocator, uint64_t byte
 
 void rf_arena_expect(rf_arena *arena, uint64_t bytes)
 {
-    if (bytes > LARGEST_BLOCK)
-        bytes = LARGEST_BLOCK;
-    if (bytes > arena->block_bytes)
-        arena->block_bytes = (size_t)bytes;
+    arena->expected = bytes < LARGEST_EXPECTED ? (size_t)bytes : LARGEST_EXPECTED;
 }
 
 void rf_arena_release(rf_arena *arena)
@@ -62,8 +59,9 @@ static bool add_block(rf_arena *arena, size_t needed)
     if (needed > SIZE_MAX - sizeof(rf_arena_block))
         return false;
     size_t bytes = needed + sizeof(rf_arena_block);
-    if (bytes < arena->block_bytes)
-        bytes = arena->block_bytes;
+    size_t ordinary = arena->expected ? arena->expected : arena->block_bytes;
+    if (bytes < ordinary)
+        bytes = ordinary;
     if (bytes > arena->bytes_limit - arena->bytes_taken)
         bytes = needed + sizeof(rf_arena_block);
     if (bytes > arena->bytes_limit - arena->bytes_taken) {
@@ -78,8 +76,9 @@ static bool add_block(rf_arena *arena, size_t needed)
     arena->next = block->memory;
     arena->end = (char *)block + bytes;
     arena->bytes_taken += bytes;
-    if (arena->block_bytes < LARGEST_BLOCK)
+    if (!arena->expected && arena->block_bytes < LARGEST_BLOCK)
         arena->block_bytes *= 2;
+    arena->expected = 0;
     return true;
 }
 

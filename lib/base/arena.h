@@ -23,6 +23,7 @@ typedef struct rf_arena {
     uint64_t bytes_taken; /* from the allocator */
     uint64_t bytes_limit;
     size_t block_bytes;   /* of the next ordinary block */
+    size_t expected;      /* bytes of the next block, where known; 0 otherwise */
     bool limited;         /* bytes_limit has refused a piece */
 } rf_arena;
 

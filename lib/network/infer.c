@@ -24,9 +24,9 @@ static rf_status bind_dims(rf_value *value, const rf_binding *binding, rf_error 
     return RF_OK;
 }
 
-static rf_status check_shape(const rf_value *value, const char *what, rf_error *error)
+/* Sets value->bytes too. */
+static rf_status check_shape(rf_value *value, const char *what, rf_error *error)
 {
-    uint64_t bytes;
     if (value->shape.rank > RF_MAX_RANK)
         return rf_fail(error, RF_ERROR_LIMIT, value->name, "%s '%.100s' has rank %d, more than %d", what,
                        value->name, (int)value->shape.rank, RF_MAX_RANK);
@@ -38,7 +38,7 @@ static rf_status check_shape(const rf_value *value, const char *what, rf_error *
             return rf_fail(error, value->shape.dims[i] == RF_UNKNOWN_DIM ? RF_ERROR_UNBOUND : RF_ERROR_SHAPE,
                            value->name, "%s '%.100s' has shape %s; give its unknown dimensions", what,
                            value->name, rf_shape_print(&value->shape).text);
-    if (!rf_tensor_bytes(value->dtype, &value->shape, &bytes))
+    if (!rf_tensor_bytes(value->dtype, &value->shape, &value->bytes))
         return rf_fail(error, RF_ERROR_OVERFLOW, value->name, "%s '%.100s' of shape %s is too large", what,
                        value->name, rf_shape_print(&value->shape).text);
     return RF_OK;
@@ -61,7 +61,6 @@ rf_status rf_infer_input(rf_value *value, const rf_binding *bindings, size_t cou
 rf_status rf_infer_constant(rf_value *value, rf_error *error)
 {
     const rf_tensor *declaration = value->declaration;
-    uint64_t bytes;
     value->dtype = declaration->dtype ? declaration->dtype : RF_FLOAT32;
     value->shape = declaration->shape;
     value->constant = true;
@@ -69,10 +68,10 @@ rf_status rf_infer_constant(rf_value *value, rf_error *error)
     RF_TRY(check_shape(value, "constant", error));
     if (!declaration->data)
         return RF_OK;
-    if (!rf_tensor_bytes(value->dtype, &value->shape, &bytes) || bytes != declaration->data_bytes)
+    if (value->bytes != declaration->data_bytes)
         return rf_fail(error, RF_ERROR_SHAPE, value->name,
                        "constant '%.100s' of shape %s holds %zu bytes instead of %llu", value->name,
-                       rf_shape_print(&value->shape).text, declaration->data_bytes, (unsigned long long)bytes);
+                       rf_shape_print(&value->shape).text, declaration->data_bytes, (unsigned long long)value->bytes);
     value->data = declaration->data;
     value->data_bytes = declaration->data_bytes;
     return RF_OK;

@@ -26,6 +26,7 @@ typedef struct rf_value {
     const char *name;
     rf_dtype dtype;
     rf_shape shape;
+    uint64_t bytes;               /* of the whole tensor, known once the shape is accepted */
     const rf_tensor *declaration; /* input, constant or stated shape; NULL where none */
     const void *data;             /* row-major elements where they are known; any alignment */
     size_t data_bytes;
