@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/axis_state.h"
 
+#include "analysis/link_bounds.h"
 #include "base/checked.h"
 
 rf_axis_state rf_state_identity(int32_t axis)
@@ -148,78 +149,6 @@ static bool affine_through_window(const rf_axis_state *from, const rf_link *link
     return true;
 }
 
-static bool transposed_maps(const rf_link *link, rf_arena *arena, rf_index_map *lower, rf_index_map *upper)
-{
-    if (link->stride > RF_MAX_PERIOD || link->kernel > RF_MAX_PERIOD || link->stride < 1)
-        return false;
-    int64_t *first = RF_TAKE(arena, int64_t, (size_t)link->stride);
-    int64_t *last = RF_TAKE(arena, int64_t, (size_t)link->stride);
-    if (!first || !last)
-        return false;
-    for (int64_t i = 0; i < link->stride; i++) {
-        bool any = false;
-        for (int64_t t = 0; t < link->kernel; t++) {
-            int64_t from = i + link->pad - link->dilation * t;
-            if (rf_mod(from, link->stride) != 0)
-                continue;
-            first[i] = from / link->stride;
-            if (!any)
-                last[i] = first[i];
-            any = true;
-        }
-        if (!any)
-            return false;
-    }
-    *lower = (rf_index_map){link->stride, 1, first[0], first};
-    *upper = (rf_index_map){link->stride, 1, last[0], last};
-    return true;
-}
-
-static bool block_map(int64_t out_block, int64_t in_block, int64_t offset, rf_arena *arena, rf_index_map *map)
-{
-    if (out_block > RF_MAX_PERIOD)
-        return false;
-    int64_t *offsets = RF_TAKE(arena, int64_t, (size_t)out_block);
-    if (!offsets)
-        return false;
-    for (int64_t i = 0; i < out_block; i++)
-        offsets[i] = offset;
-    *map = (rf_index_map){out_block, in_block, offset, offsets};
-    return true;
-}
-
-/* The first and last input index as functions of the output index; false where they have no
- * monotone periodic form. */
-static bool link_maps(const rf_link *link, rf_arena *arena, rf_index_map *lower, rf_index_map *upper)
-{
-    switch (link->kind) {
-    case RF_LINK_WINDOW:
-        *lower = rf_map_affine(link->stride, -link->pad);
-        *upper = rf_map_affine(link->stride, -link->pad + link->dilation * (link->kernel - 1));
-        return true;
-    case RF_LINK_TRANSPOSED:
-        if (!transposed_maps(link, arena, lower, upper))
-            return false;
-        break;
-    case RF_LINK_BLOCK:
-        if (!block_map(link->out_block, link->in_block, 0, arena, lower)
-            || !block_map(link->out_block, link->in_block, link->in_block - 1, arena, upper))
-            return false;
-        break;
-    case RF_LINK_PERIODIC:
-        if (link->period > RF_MAX_PERIOD)
-            return false;
-        *lower = (rf_index_map){link->period, link->advance, link->table_first[0], link->table_first};
-        *upper = (rf_index_map){link->period, link->advance, link->table_last[0], link->table_last};
-        break;
-    default:
-        return false;
-    }
-    rf_map_reduce(lower);
-    rf_map_reduce(upper);
-    return rf_map_is_monotone(lower, lower->advance >= 0) && rf_map_is_monotone(upper, upper->advance >= 0);
-}
-
 static bool envelopes_of(const rf_axis_state *state, rf_envelope *lower, rf_envelope *upper)
 {
     if (state->kind == RF_STATE_OPAQUE)
@@ -279,7 +208,7 @@ static bool envelope_through(const rf_axis_state *from, const rf_link *link, rf_
     rf_envelope lower, upper, lower_through, upper_through;
     if (link->kind == RF_LINK_WINDOW && link->stride < 0 && link->kernel > 1)
         return false;
-    return envelopes_of(from, &lower, &upper) && link_maps(link, arena, &first, &last)
+    return envelopes_of(from, &lower, &upper) && rf_link_bounds(link, arena, &first, &last)
         && compose_side(&lower, true, &first, &last, arena, &lower_through)
         && compose_side(&upper, false, &first, &last, arena, &upper_through)
         && make_state(&lower_through, &upper_through, link->axis, false, arena, state);
@@ -346,11 +275,13 @@ static bool only_moves(const rf_link *links, const rf_shape *in)
     return true;
 }
 
-static void tangle(const rf_axis_state *from, const rf_link *links, const rf_shape *in, rf_axis_state *state)
+/* Seen through digits that have no closed form. */
+static void scatter(const rf_axis_state *from, const rf_link *links, const rf_shape *in, int32_t axis,
+                    rf_axis_state *state)
 {
     rf_range hull;
     int64_t size_min, size_max;
-    make_opaque(from, in, RF_AXIS_TANGLED, state);
+    make_opaque(from, in, axis, state);
     if (only_moves(links, in) && rf_state_range(from, in, NULL, &hull, &size_min, &size_max)) {
         state->size_min = size_min;
         state->size_max = size_max;
@@ -370,7 +301,7 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
         if (sees_all(links, in))
             make_opaque(from, in, RF_AXIS_NONE, state);
         else if (!all_same(links, in))
-            tangle(from, links, in, state);
+            scatter(from, links, in, RF_AXIS_TANGLED, state);
         return true;
     }
     const rf_link *link = &links[from->axis];
@@ -385,8 +316,11 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
     if (link->kind == RF_LINK_DIGITS) {
         if (digits_as_block(link, out, &block) || digits_without_channels(link, out, &block)) {
             link = &block;
-        } else if (link->term_count > 1) {
-            tangle(from, links, in, state);
+        } else {
+            int32_t axis = link->term_count > 1 ? RF_AXIS_TANGLED
+                : link->term_count              ? link->terms[0].axis
+                                                : RF_AXIS_NONE;
+            scatter(from, links, in, axis, state);
             return true;
         }
     }
@@ -397,8 +331,7 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
     else if (link->kind == RF_LINK_WINDOW && from->kind == RF_STATE_AFFINE && affine_through_window(from, link, state))
         return true;
     else if (!envelope_through(from, link, arena, state))
-        make_opaque(from, in, link->kind == RF_LINK_DIGITS ? link->term_count ? link->terms[0].axis : RF_AXIS_NONE
-                                                           : link->axis, state);
+        make_opaque(from, in, link->axis, state);
     return true;
 }
 

@@ -139,12 +139,12 @@ static rf_status fold(rf_node *node)
     return node->op->evaluate(node);
 }
 
+/* Sets their bytes too. */
 static rf_status check_outputs(const rf_node *node)
 {
     for (uint32_t i = 0; i < node->output_count; i++) {
-        uint64_t bytes;
-        const rf_value *value = node->outputs[i];
-        if (value && !rf_tensor_bytes(value->dtype, &value->shape, &bytes))
+        rf_value *value = node->outputs[i];
+        if (value && !rf_tensor_bytes(value->dtype, &value->shape, &value->bytes))
             return rf_node_fail(node, RF_ERROR_OVERFLOW, "its output of shape %s is too large",
                                 rf_shape_print(&value->shape).text);
     }

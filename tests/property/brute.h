@@ -78,8 +78,9 @@ int brute_aligned(const rn_network *net, int input, int tensor);
 /*
  * Whether what is seen along one axis depends on the output's index along another, so that a form
  * for each axis alone can only bound it: a Concat along a spatial axis leads to one part or another,
- * where a transposed convolution leaves gaps along one axis nothing is seen along any, and a
- * channel that is cut off takes its positions along.
+ * where a transposed convolution leaves gaps along one axis nothing is seen along any, a
+ * channel that is cut off takes its positions along, and DepthToSpace turns channels, which may see
+ * different things, into positions.
  */
 bool brute_axes_depend(const rn_network *net, int tensor);
 

@@ -158,15 +158,28 @@ static void mark_sources(const rn_network *net, int tensor, bool *marked)
     }
 }
 
+/* Whether channels of the output may differ in what they see along the spatial axes. */
+static bool parts_channels(const rn_network *net, const rn_node *node)
+{
+    return node->groups > 1 || node->kind == RN_CONCAT || !keeps_channels(net, node);
+}
+
 bool brute_axes_depend(const rn_network *net, int tensor)
 {
-    bool marked[RN_MAX_TENSORS];
+    bool marked[RN_MAX_TENSORS], parts = false;
+    int blocks = 0;
     mark_sources(net, tensor, marked);
-    for (int n = 0; n < net->node_count; n++)
-        for (int o = 0; o < net->nodes[n].output_count; o++)
-            if (marked[net->nodes[n].outputs[o]] && leaves_gaps(net, &net->nodes[n]))
-                return true;
-    return false;
+    for (int n = 0; n < net->node_count; n++) {
+        const rn_node *node = &net->nodes[n];
+        bool counts = false;
+        for (int o = 0; o < node->output_count; o++)
+            counts = counts || marked[node->outputs[o]];
+        if (counts && leaves_gaps(net, node))
+            return true;
+        parts = parts || (counts && parts_channels(net, node));
+        blocks += counts && (node->kind == RN_DEPTH_TO_SPACE || node->kind == RN_SPACE_TO_DEPTH);
+    }
+    return blocks > 1 || (blocks && parts);
 }
 
 bool brute_depends(const rn_network *net, int input, int tensor)
