@@ -214,6 +214,12 @@ static bool envelope_through(const rf_axis_state *from, const rf_link *link, rf_
         && make_state(&lower_through, &upper_through, link->axis, false, arena, state);
 }
 
+/* How many values a digit takes. */
+static int64_t digits_of(const rf_link_term *term, const rf_shape *out)
+{
+    return rf_min(term->modulus, rf_div_ceil(out->dims[term->axis], term->divisor));
+}
+
 /* A digit that never wraps is a block. */
 static bool digits_as_block(const rf_link *link, const rf_shape *out, rf_link *block)
 {
@@ -238,7 +244,7 @@ static bool digits_without_channels(const rf_link *link, const rf_shape *out, rf
         return false;
     for (int32_t k = 0; k < link->term_count; k++) {
         if (link->terms[k].axis == 1)
-            spread += link->terms[k].weight * (link->terms[k].modulus - 1);
+            spread += link->terms[k].weight * (digits_of(&link->terms[k], out) - 1);
         else if (kept)
             return false;
         else

@@ -147,8 +147,8 @@ static uint32_t axes_behind(const rf_link *links, int32_t first, int32_t end)
 }
 
 /* What becomes of channels that see different things: mixed by an operator that reads them all,
- * kept, cut down to some, or spread over positions. */
-typedef enum channel_fate { MIXED, KEPT, NARROWED, SPREAD } channel_fate;
+ * kept, or cut down to some. */
+typedef enum channel_fate { MIXED, KEPT, NARROWED } channel_fate;
 
 static channel_fate fate_of_channels(const rf_link *links, const rf_shape *in, const rf_shape *out)
 {
@@ -160,24 +160,52 @@ static channel_fate fate_of_channels(const rf_link *links, const rf_shape *in, c
         return MIXED;
     case RF_LINK_BLOCK:
     case RF_LINK_PART:
+    case RF_LINK_DIGITS:
         return KEPT;
     case RF_LINK_WINDOW:
         return in->dims[channel_axis] == out->dims[link->axis] ? KEPT : NARROWED;
-    case RF_LINK_DIGITS:
-        return axes_behind(links, channel_axis, channel_axis + 1) & axes_behind(links, channel_axis + 1, in->rank)
-            ? SPREAD : KEPT;
     default:
         return NARROWED;
     }
 }
 
+/* Whether an axis of a tensor may hold positions. Where a shuffle of channels has split them, some
+ * axes past the first hold channels too. */
+static bool holds_positions(const rf_value_field *field, int32_t count, int32_t axis)
+{
+    for (int32_t k = 0; k < count; k++)
+        if (field->axes[k].axis == axis || (field->axes[k].axis == RF_AXIS_TANGLED && axis > channel_axis))
+            return true;
+    return false;
+}
+
+/* Whether positions along axis `k` come to depend on an output axis that tells channels apart, so
+ * that channels are spread over positions. */
+static bool spreads_channels(const rf_link *links, const rf_shape *in, const rf_value_field *field, int32_t count,
+                             int32_t k)
+{
+    int32_t first = field->axes[k].axis, end = first + 1;
+    uint32_t channels = 0;
+    if (first == RF_AXIS_NONE || in->rank < 3)
+        return false;
+    if (first == RF_AXIS_TANGLED) {
+        first = channel_axis + 1;
+        end = in->rank;
+    }
+    for (int32_t axis = channel_axis; axis < in->rank; axis++)
+        if (!holds_positions(field, count, axis))
+            channels |= axes_behind(links, axis, axis + 1);
+    return channels & axes_behind(links, first, end);
+}
+
 /* Whether positions become channels, so that each channel sees only some of what the axes say. */
-static bool gathers_positions(const rf_link *links, const rf_shape *in, const rf_shape *out)
+static bool gathers_positions(const rf_link *links, const rf_shape *in, const rf_shape *out,
+                              const rf_value_field *field, int32_t count)
 {
     for (int32_t axis = 2; axis < in->rank && out->rank > 2; axis++)
-        for (int32_t k = 0; links[axis].kind == RF_LINK_DIGITS && k < links[axis].term_count; k++)
-            if (links[axis].terms[k].axis == channel_axis)
-                return true;
+        if (links[axis].kind == RF_LINK_DIGITS && holds_positions(field, count, axis)
+            && axes_behind(links, axis, axis + 1) & 1u << channel_axis)
+            return true;
     return false;
 }
 
@@ -189,18 +217,19 @@ static rf_status see_input(walker *w, const rf_node *node, uint32_t output, uint
         return RF_OK;
     const rf_value_fields *seen = &w->walk->values[from - w->graph->values];
     for (uint32_t f = 0; f < seen->count; f++) {
-        channel_fate fate = seen->at[f].varied ? fate_of_channels(links, &from->shape, &to->shape) : KEPT;
-        rf_value_field through = {.input = seen->at[f].input, .aligned = seen->at[f].aligned,
-                                  .varied = (seen->at[f].varied && fate != MIXED)
-                                      || gathers_positions(links, &from->shape, &to->shape),
+        const rf_value_field *field = &seen->at[f];
+        int32_t count = w->walk->inputs[field->input].count;
+        channel_fate fate = field->varied ? fate_of_channels(links, &from->shape, &to->shape) : KEPT;
+        rf_value_field through = {.input = field->input, .aligned = field->aligned,
+                                  .varied = (field->varied && fate != MIXED)
+                                      || gathers_positions(links, &from->shape, &to->shape, field, count),
                                   .narrowed = fate == NARROWED};
-        const rf_input_axes *axes = &w->walk->inputs[through.input];
-        for (int32_t k = 0; k < axes->count; k++)
-            if (!rf_state_through(&seen->at[f].axes[k], links, &from->shape, &to->shape, w->arena,
-                                  &through.axes[k]))
+        for (int32_t k = 0; k < count; k++) {
+            if (!rf_state_through(&field->axes[k], links, &from->shape, &to->shape, w->arena, &through.axes[k]))
                 return RF_ERROR_MEMORY;
-        for (int32_t k = 0; k < axes->count && fate == SPREAD; k++)
-            rf_state_forget(&through.axes[k], &to->shape);
+            if (field->varied && spreads_channels(links, &from->shape, field, count, k))
+                rf_state_forget(&through.axes[k], &to->shape);
+        }
         RF_TRY(add_field(w, fields, &through, &to->shape, parted_axis(links, &from->shape)));
     }
     return RF_OK;

@@ -369,7 +369,8 @@ static void wrong_attributes_are_named(void **context)
     begin(&f, 1);
     f.kernel[0] = 3;
     f.params.auto_pad = "SAME_UPPER";
-    expect_error(&f, RF_ERROR_FORMAT, "pads 0 and 0 of axis 2 contradict auto_pad SAME_UPPER");
+    f.pads[0] = 3;
+    expect_error(&f, RF_ERROR_FORMAT, "pads 3 and 0 of axis 2 contradict auto_pad SAME_UPPER");
 }
 
 static void wrong_shapes_are_named(void **context)
