@@ -130,7 +130,8 @@ typedef struct rf_attribute {
         .count = sizeof((float[]){__VA_ARGS__}) / sizeof(float),       \
         .value = {.floats = (const float[]){__VA_ARGS__} }             \
     }
-/** The attributes of a layer, ended as ::rf_layer expects. */
+/** The attributes of a layer, ended as ::rf_layer expects. A `static` array may use it at file scope only,
+ * where C gives such lists the lifetime of the program. */
 #define RF_ATTRIBUTES(...) ((const rf_attribute[]){__VA_ARGS__, {.name = NULL}})
 /** The tensor names of a layer, ended as ::rf_layer expects. */
 #define RF_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -84,6 +84,33 @@ bool rf_state_range(const rf_axis_state *state, const rf_shape *shape, uint64_t 
     return true;
 }
 
+/* Whether all pieces rise or all fall, so that the ends bound what lies between. */
+static bool is_one_way(const rf_axis_state *state)
+{
+    bool rises = false, falls = false;
+    for (int32_t p = 0; p < state->lower->count; p++) {
+        rises |= state->lower->pieces[p].advance > 0;
+        falls |= state->lower->pieces[p].advance < 0;
+    }
+    for (int32_t p = 0; p < state->upper->count; p++) {
+        rises |= state->upper->pieces[p].advance > 0;
+        falls |= state->upper->pieces[p].advance < 0;
+    }
+    return !(rises && falls);
+}
+
+static bool covers_everywhere(const rf_axis_state *state, int64_t last, int64_t extent)
+{
+    if (last > RF_MAX_PERIOD)
+        return false;
+    for (int64_t i = 0; i <= last; i++) {
+        int64_t low, high;
+        if (!bounds_at(state, i, &low, &high) || low > 0 || high < extent - 1)
+            return false;
+    }
+    return true;
+}
+
 bool rf_state_covers(const rf_axis_state *state, const rf_shape *shape, int64_t extent)
 {
     int64_t low[2], high[2];
@@ -91,6 +118,8 @@ bool rf_state_covers(const rf_axis_state *state, const rf_shape *shape, int64_t 
         return state->measured && state->size_min >= extent && state->low <= 0 && state->high >= extent - 1
             && state->size_min == state->size_max && state->high - state->low + 1 == state->size_min;
     int64_t last = rf_max(axis_extent(state, shape) - 1, 0);
+    if (state->kind == RF_STATE_ENVELOPE && !is_one_way(state))
+        return covers_everywhere(state, last, extent);
     return bounds_at(state, 0, &low[0], &high[0]) && bounds_at(state, last, &low[1], &high[1])
         && rf_max(low[0], low[1]) <= 0 && rf_min(high[0], high[1]) >= extent - 1;
 }
@@ -250,45 +279,65 @@ static bool digits_without_channels(const rf_link *link, const rf_shape *out, rf
         else
             kept = &link->terms[k];
     }
-    if (!kept || kept->divisor != 1 || kept->modulus < out->dims[kept->axis] || kept->weight != spread + 1)
+    if (!kept || kept->divisor != 1 || kept->modulus < out->dims[kept->axis] || kept->weight != spread + 1
+        || out->dims[kept->axis] > link->modulus / kept->weight)
         return false;
     rf_link_block(block, kept->axis, 1, kept->weight);
     return true;
 }
 
-static bool all_same(const rf_link *links, const rf_shape *in)
+/* Every index reads its own. Past the ends of a tensor without closed form nothing is known, so its
+ * extents must stay. */
+static bool keeps_axis(const rf_link *link, int64_t extent, const rf_shape *out)
+{
+    return is_same(link) ? extent == out->dims[link->axis] : extent == 1 && link->kind == RF_LINK_RANGE;
+}
+
+static bool all_same(const rf_link *links, const rf_shape *in, const rf_shape *out)
 {
     for (int32_t axis = 0; axis < in->rank; axis++)
-        if (!is_same(&links[axis]) && in->dims[axis] != 1)
+        if (!keeps_axis(&links[axis], in->dims[axis], out))
             return false;
     return true;
 }
 
+/* Whatever the output index, but for the batch. */
 static bool sees_all(const rf_link *links, const rf_shape *in)
 {
     for (int32_t axis = 1; axis < in->rank; axis++)
-        if (links[axis].kind != RF_LINK_ALL && in->dims[axis] != 1)
+        if (links[axis].kind != RF_LINK_ALL && links[axis].kind != RF_LINK_RANGE)
             return false;
     return true;
 }
 
-/* A reshape moves elements without mixing them, so the intervals stay what they are. */
-static bool only_moves(const rf_link *links, const rf_shape *in)
+static bool has_channel_digit(const rf_link *link, const rf_shape *out)
 {
-    for (int32_t axis = 0; axis < in->rank; axis++)
-        if (!is_same(&links[axis]) && links[axis].kind != RF_LINK_DIGITS && in->dims[axis] != 1)
+    for (int32_t k = 0; k < link->term_count; k++)
+        if (out->rank > 2 && link->terms[k].axis == 1)
+            return true;
+    return false;
+}
+
+/* A reshape moves elements without mixing them, so the intervals stay what they are; unless channels,
+ * which are spoken of together, come to hold several positions. */
+static bool only_moves(const rf_link *links, const rf_shape *in, const rf_shape *out)
+{
+    for (int32_t axis = 0; axis < in->rank; axis++) {
+        bool digits = links[axis].kind == RF_LINK_DIGITS && (axis < 2 || !has_channel_digit(&links[axis], out));
+        if (!digits && !keeps_axis(&links[axis], in->dims[axis], out))
             return false;
+    }
     return true;
 }
 
 /* Seen through digits that have no closed form. */
-static void scatter(const rf_axis_state *from, const rf_link *links, const rf_shape *in, int32_t axis,
-                    rf_axis_state *state)
+static void scatter(const rf_axis_state *from, const rf_link *links, const rf_shape *in, const rf_shape *out,
+                    int32_t axis, rf_axis_state *state)
 {
     rf_range hull;
     int64_t size_min, size_max;
     make_opaque(from, in, axis, state);
-    if (only_moves(links, in) && rf_state_range(from, in, NULL, &hull, &size_min, &size_max)) {
+    if (only_moves(links, in, out) && rf_state_range(from, in, NULL, &hull, &size_min, &size_max)) {
         state->size_min = size_min;
         state->size_max = size_max;
         state->measured = from->kind != RF_STATE_OPAQUE || from->measured;
@@ -306,8 +355,8 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
         *state = *from;
         if (sees_all(links, in))
             make_opaque(from, in, RF_AXIS_NONE, state);
-        else if (!all_same(links, in))
-            scatter(from, links, in, RF_AXIS_TANGLED, state);
+        else if (!all_same(links, in, out))
+            scatter(from, links, in, out, RF_AXIS_TANGLED, state);
         return true;
     }
     const rf_link *link = &links[from->axis];
@@ -326,7 +375,7 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
             int32_t axis = link->term_count > 1 ? RF_AXIS_TANGLED
                 : link->term_count              ? link->terms[0].axis
                                                 : RF_AXIS_NONE;
-            scatter(from, links, in, axis, state);
+            scatter(from, links, in, out, axis, state);
             return true;
         }
     }

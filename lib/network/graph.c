@@ -85,7 +85,7 @@ static rf_status add_inputs(rf_graph *graph, const rf_graph_options *options, rf
 {
     const rf_network *network = graph->network;
     for (size_t i = 0; i < network->input_count; i++) {
-        rf_value *value;
+        rf_value *value = NULL;
         RF_TRY(add_value(graph, network->inputs[i].name, &value, error));
         value->declaration = &network->inputs[i];
         RF_TRY(rf_infer_input(value, options->bindings, options->binding_count, error));
@@ -98,7 +98,7 @@ static rf_status add_constants(rf_graph *graph, rf_error *error)
 {
     const rf_network *network = graph->network;
     for (size_t i = 0; i < network->constant_count; i++) {
-        rf_value *value;
+        rf_value *value = NULL;
         RF_TRY(add_value(graph, network->constants[i].name, &value, error));
         value->declaration = &network->constants[i];
         RF_TRY(rf_infer_constant(value, error));

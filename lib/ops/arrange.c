@@ -135,7 +135,7 @@ static rf_status infer_to_space(rf_node *node)
 {
     const block_params *params = node->params;
     const rf_shape *in = &node->inputs[0]->shape;
-    int64_t area;
+    int64_t area = 1;
     RF_TRY(check_blocks(node, &area));
     if (strcmp(params->mode, "DCR") != 0 && strcmp(params->mode, "CRD") != 0)
         return rf_node_fail(node, RF_ERROR_FORMAT, "mode is '%.40s', but must be 'DCR' or 'CRD'", params->mode);
@@ -183,7 +183,7 @@ static rf_status infer_to_depth(rf_node *node)
 {
     const block_params *params = node->params;
     const rf_shape *in = &node->inputs[0]->shape;
-    int64_t block = params->blocksize, area;
+    int64_t block = params->blocksize, area = 1;
     RF_TRY(check_blocks(node, &area));
     if (in->dims[2] % block != 0 || in->dims[3] % block != 0)
         return rf_node_fail(node, RF_ERROR_SHAPE, "extents %lld and %lld are no multiples of blocksize %lld",

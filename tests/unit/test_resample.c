@@ -2,7 +2,7 @@
 /*
  * Resampling against ONNX's formulas in floating point: coordinates, then the
  * weight of every input, then which of them weigh anything.
- * RF_TEST_SEED in the environment repeats a run.
+ * RF_SEED in the environment repeats a run.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -29,9 +29,9 @@ static int64_t draw(uint64_t *seed, int64_t low, int64_t high)
 
 static uint64_t begin_seed(void)
 {
-    const char *text = getenv("RF_TEST_SEED");
+    const char *text = getenv("RF_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 10) : 20240612;
-    print_message("RF_TEST_SEED=%llu\n", (unsigned long long)seed);
+    print_message("RF_SEED=%llu\n", (unsigned long long)seed);
     return seed;
 }
 

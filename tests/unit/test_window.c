@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sliding windows against brute force: extents, pads, clipped windows, taps.
- * RF_TEST_SEED in the environment repeats a run.
+ * RF_SEED in the environment repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,9 +25,9 @@ static int64_t draw(uint64_t *seed, int64_t low, int64_t high)
 
 static uint64_t begin_seed(void)
 {
-    const char *text = getenv("RF_TEST_SEED");
+    const char *text = getenv("RF_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 10) : 20240611;
-    print_message("RF_TEST_SEED=%llu\n", (unsigned long long)seed);
+    print_message("RF_SEED=%llu\n", (unsigned long long)seed);
     return seed;
 }
 
