@@ -78,15 +78,41 @@ static bool incoming_covers(const rf_analysis_owner *owner, const rf_node *node)
     return any;
 }
 
+/* The layer before, where this one passes on what it sees as it is. */
+static const rf_layer_analysis *same_fields(const rf_analysis_owner *owner, const rf_node *node, const rf_value *output)
+{
+    const rf_graph *graph = owner->graph;
+    const rf_value_fields *fields = &owner->fields.values[output - graph->values];
+    for (uint32_t i = 0; i < node->input_count && fields->count; i++) {
+        const rf_value *value = node->inputs[i];
+        if (value && value->producer >= 0 && value == rf_output(&graph->nodes[value->producer], 0)
+            && owner->fields.values[value - graph->values].at == fields->at)
+            return &owner->layers[value->producer];
+    }
+    return NULL;
+}
+
+static rf_status report_layer_fields(rf_analysis_owner *owner, const rf_node *node, rf_layer_analysis *layer)
+{
+    const rf_value *output = rf_output(node, 0);
+    const rf_layer_analysis *before = output ? same_fields(owner, node, output) : NULL;
+    if (!output)
+        return RF_OK;
+    if (!before)
+        return rf_field_walk_report(owner->graph, &owner->fields, output, &owner->graph->arena, &layer->fields,
+                                    &layer->field_count);
+    layer->fields = before->fields;
+    layer->field_count = before->field_count;
+    return RF_OK;
+}
+
 static rf_status report_fields(rf_analysis_owner *owner, rf_error *error)
 {
     rf_graph *graph = owner->graph;
     for (size_t n = 0; n < graph->node_count; n++) {
         const rf_node *node = &graph->nodes[n];
         rf_layer_analysis *layer = &owner->layers[n];
-        const rf_value *output = rf_output(node, 0);
-        if (output && rf_field_walk_report(graph, &owner->fields, output, &graph->arena, &layer->fields,
-                                           &layer->field_count) != RF_OK)
+        if (report_layer_fields(owner, node, layer) != RF_OK)
             return rf_arena_fail(&graph->arena, error, "receptive fields");
         layer->unproductive = !layer->folded && incoming_covers(owner, node);
     }

@@ -87,11 +87,11 @@ static bool add_tensor(rf_layer_analysis *layer, rf_dtype dtype, const rf_shape 
 }
 
 /* Passes the use of a folded layer's output on to the weights that it was made from; what was made
- * from none (ConstantOfShape, Constant) is itself the weight. */
+ * from none (ConstantOfShape, Constant) or copied is itself the weight. */
 static bool pass_on(weight_use *uses, const rf_graph *graph, const rf_node *node, const weight_use *use_of_output)
 {
     bool passed = false;
-    for (uint32_t i = 0; i < node->input_count; i++) {
+    for (uint32_t i = 0; i < node->input_count && !(node->op && node->op->copies_weights); i++) {
         const rf_value *value = node->inputs[i];
         if (!value || !rf_dtype_is_float(value->dtype) || rf_elements(&value->shape) <= 1)
             continue;

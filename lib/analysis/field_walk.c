@@ -44,6 +44,12 @@ static rf_input_axes axes_of_rank(int32_t rank)
     return axes;
 }
 
+/* Each index reads one index, the same one but for the axis. */
+static bool only_moves(const rf_link *link)
+{
+    return link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0;
+}
+
 /* Follows an input through what leaves its axes alone to the first transposition that brings the
  * last axis to the front of the channels: such an input has its channels last. */
 static bool reaches_channel_transpose(const walker *w, const rf_value *value)
@@ -56,8 +62,7 @@ static bool reaches_channel_transpose(const walker *w, const rf_value *value)
             return false;
         bool in_place = true;
         for (int32_t axis = 0; axis < rank; axis++) {
-            if (links[axis].kind != RF_LINK_WINDOW || links[axis].kernel != 1 || links[axis].stride != 1
-                || links[axis].pad != 0)
+            if (!only_moves(&links[axis]))
                 return false;
             in_place &= links[axis].axis == axis;
         }
@@ -246,11 +251,45 @@ static uint32_t most_fields(const walker *w, const rf_node *node)
     return count < w->graph->input_count ? count : (uint32_t)w->graph->input_count;
 }
 
+static bool stays_in_place(const rf_node *node, uint32_t output, uint32_t input)
+{
+    rf_link links[RF_MAX_RANK];
+    const rf_shape *shape = &node->inputs[input]->shape;
+    if (!rf_shape_equal(shape, &node->outputs[output]->shape) || !rf_node_links(node, output, input, links))
+        return false;
+    for (int32_t axis = 0; axis < shape->rank; axis++)
+        if (!only_moves(&links[axis]) || links[axis].axis != axis)
+            return false;
+    return true;
+}
+
+/* The fields of the one input that sees anything, where every element stays in its place; else NULL. */
+static const rf_value_fields *fields_passed_on(const walker *w, const rf_node *node, uint32_t output)
+{
+    const rf_value_fields *only = NULL;
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const rf_value_fields *seen = node->inputs[i] ? &w->walk->values[node->inputs[i] - w->graph->values] : NULL;
+        if (!seen || !seen->count)
+            continue;
+        if (only)
+            return NULL;
+        only = seen;
+        from = i;
+    }
+    return only && stays_in_place(node, output, from) ? only : NULL;
+}
+
 static rf_status walk_output(walker *w, size_t n, uint32_t output)
 {
     const rf_node *node = &w->graph->nodes[n];
     rf_value_fields *fields = &w->walk->values[node->outputs[output] - w->graph->values];
+    const rf_value_fields *passed_on = fields_passed_on(w, node, output);
     uint32_t most = most_fields(w, node);
+    if (passed_on) {
+        *fields = *passed_on;
+        return RF_OK;
+    }
     if (most == 0)
         return RF_OK;
     fields->at = RF_TAKE(w->arena, rf_value_field, most);

@@ -25,7 +25,7 @@ typedef struct rf_value_field {
 /* By network input, ascending. */
 typedef struct rf_value_fields {
     uint32_t count;
-    rf_value_field *at;
+    rf_value_field *at; /* shared by values that a layer passes on as they are */
 } rf_value_fields;
 
 typedef struct rf_field_walk {

@@ -121,6 +121,10 @@ typedef struct rf_op {
     /* Bit i set: a constant at input i is a trainable parameter, or a running statistic. */
     uint32_t parameter_inputs, statistic_inputs;
 
+    /* A constant that passes through is a weight of its own: exporters write parameters of equal
+     * values once and make the others from it by this operator. */
+    bool copies_weights;
+
     /* Checks the layer and sets dtype and shape of every output that is not NULL.
      * May set `data` of an output whose elements follow from shapes alone. */
     rf_status (*infer)(rf_node *node);

@@ -11,7 +11,7 @@
 const rf_op rf_op_Identity = {
     .type = "Identity", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .infer = rf_infer_same, .evaluate = rf_fold_copy,
+    .copies_weights = true, .infer = rf_infer_same, .evaluate = rf_fold_copy,
 };
 
 /* ---- Dropout ---------------------------------------------------------------------------- */
