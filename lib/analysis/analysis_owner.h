@@ -8,11 +8,6 @@
 #include "analysis/field_walk.h"
 #include "network/graph.h"
 
-/* What other tools' conventions need beyond the public counts. */
-typedef struct rf_tool_counts {
-    uint64_t bias_additions, window_taps;
-} rf_tool_counts;
-
 typedef struct rf_analysis_owner {
     rf_analysis analysis; /* must stay first */
     rf_graph *graph;      /* its arena holds this struct too */

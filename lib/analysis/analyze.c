@@ -106,23 +106,14 @@ static rf_status report_layer_fields(rf_analysis_owner *owner, const rf_node *no
     return RF_OK;
 }
 
-static rf_status report_fields(rf_analysis_owner *owner, rf_error *error)
+static size_t find_border(const rf_analysis_owner *owner)
 {
-    rf_graph *graph = owner->graph;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        const rf_node *node = &graph->nodes[n];
-        rf_layer_analysis *layer = &owner->layers[n];
-        if (report_layer_fields(owner, node, layer) != RF_OK)
-            return rf_arena_fail(&graph->arena, error, "receptive fields");
-        layer->unproductive = !layer->folded && incoming_covers(owner, node);
-    }
-    size_t border = graph->node_count;
+    size_t count = owner->graph->node_count, border = count;
     while (border > 0 && (owner->layers[border - 1].unproductive || owner->layers[border - 1].folded))
         border--;
-    while (border < graph->node_count && !owner->layers[border].unproductive)
+    while (border < count && !owner->layers[border].unproductive)
         border++;
-    owner->analysis.border_layer = border;
-    return RF_OK;
+    return border;
 }
 
 static rf_status list_uncounted(rf_analysis_owner *owner, rf_error *error)
@@ -148,23 +139,36 @@ static rf_status list_uncounted(rf_analysis_owner *owner, rf_error *error)
     return RF_OK;
 }
 
+/* All that is said of one layer, at once, while it is in the cache. */
+static rf_status fill_layer(rf_analysis_owner *owner, size_t n, rf_error *error)
+{
+    rf_graph *graph = owner->graph;
+    const rf_node *node = &graph->nodes[n];
+    rf_layer_analysis *layer = &owner->layers[n];
+    if (!describe_layer(graph, node, layer))
+        return rf_arena_fail(&graph->arena, error, "an analysis");
+    if (report_layer_fields(owner, node, layer) != RF_OK)
+        return rf_arena_fail(&graph->arena, error, "receptive fields");
+    layer->unproductive = !layer->folded && incoming_covers(owner, node);
+    return rf_cost_layer(owner, n, error);
+}
+
 static rf_status fill(rf_analysis_owner *owner, rf_error *error)
 {
     rf_graph *graph = owner->graph;
     owner->layers = RF_TAKE(&graph->arena, rf_layer_analysis, graph->node_count);
     if (!owner->layers)
         return rf_arena_fail(&graph->arena, error, "an analysis");
-    for (size_t n = 0; n < graph->node_count; n++)
-        if (!describe_layer(graph, &graph->nodes[n], &owner->layers[n]))
-            return rf_arena_fail(&graph->arena, error, "an analysis");
     owner->analysis.name = graph->network->name ? graph->network->name : "";
     owner->analysis.layers = owner->layers;
     owner->analysis.layer_count = graph->node_count;
     owner->analysis.graph = graph;
     RF_TRY(describe_values(owner, error));
     RF_TRY(rf_field_walk_make(graph, &graph->arena, &owner->fields, error));
-    RF_TRY(report_fields(owner, error));
-    RF_TRY(rf_cost_walk(owner, error));
+    for (size_t n = 0; n < graph->node_count; n++)
+        RF_TRY(fill_layer(owner, n, error));
+    owner->analysis.border_layer = find_border(owner);
+    RF_TRY(rf_cost_network(owner, error));
     return list_uncounted(owner, error);
 }
 

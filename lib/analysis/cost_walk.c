@@ -21,21 +21,19 @@ static bool add_counts(rf_counts *total, const rf_counts *counts)
         && rf_checked_add(total->macs, counts->macs, &total->macs);
 }
 
-static rf_status count_operations(rf_analysis_owner *owner, rf_error *error)
+static bool count_operations(rf_analysis_owner *owner, size_t n)
 {
-    for (size_t n = 0; n < owner->graph->node_count; n++) {
-        const rf_node *node = &owner->graph->nodes[n];
-        rf_layer_analysis *layer = &owner->layers[n];
-        rf_cost cost = {.window_taps = 0};
-        if (layer->folded || !node->op || !node->op->cost)
-            continue;
-        if (!node->op->cost(node, &cost) || !add_counts(&owner->analysis.dense, &cost.dense)
-            || !add_counts(&owner->analysis.valid, &cost.valid))
-            return overflow(layer, "operation counts", error);
-        layer->dense = cost.dense;
-        layer->valid = cost.valid;
-    }
-    return RF_OK;
+    const rf_node *node = &owner->graph->nodes[n];
+    rf_layer_analysis *layer = &owner->layers[n];
+    rf_cost cost = {.window_taps = 0};
+    if (!node->op || !node->op->cost)
+        return true;
+    if (!node->op->cost(node, &cost) || !add_counts(&owner->analysis.dense, &cost.dense)
+        || !add_counts(&owner->analysis.valid, &cost.valid))
+        return false;
+    layer->dense = cost.dense;
+    layer->valid = cost.valid;
+    return true;
 }
 
 /* ---- Parameters ---------------------------------------------------------------------------- */
@@ -120,8 +118,8 @@ static bool add_implied(rf_analysis_owner *owner, size_t n)
 {
     const rf_node *node = &owner->graph->nodes[n];
     rf_dtype dtype = rf_output(node, 0) ? node->outputs[0]->dtype : RF_FLOAT32;
-    for (uint32_t k = 0; k < node->implied_count; k++)
-        if (!add_tensor(&owner->layers[n], dtype, &node->implied[k].shape, node->implied[k].statistic))
+    for (const rf_implied *weight = node->implied; weight; weight = weight->next)
+        if (!add_tensor(&owner->layers[n], dtype, &weight->shape, weight->statistic))
             return false;
     return true;
 }
@@ -172,8 +170,6 @@ static bool count_bytes(rf_analysis_owner *owner, size_t n)
 {
     const rf_node *node = &owner->graph->nodes[n];
     rf_layer_analysis *layer = &owner->layers[n];
-    if (layer->folded)
-        return true;
     for (uint32_t o = 0; o < node->output_count; o++)
         if (node->outputs[o] && !rf_checked_add(layer->activation_bytes, node->outputs[o]->bytes, &layer->activation_bytes))
             return false;
@@ -181,9 +177,9 @@ static bool count_bytes(rf_analysis_owner *owner, size_t n)
     for (uint32_t i = 0; i < node->input_count; i++)
         if (node->inputs[i] && !rf_checked_add(layer->moved_bytes, node->inputs[i]->bytes, &layer->moved_bytes))
             return false;
-    for (uint32_t k = 0; k < node->implied_count; k++) {
+    for (const rf_implied *weight = node->implied; weight; weight = weight->next) {
         uint64_t bytes;
-        if (!rf_tensor_bytes(RF_FLOAT32, &node->implied[k].shape, &bytes)
+        if (!rf_tensor_bytes(RF_FLOAT32, &weight->shape, &bytes)
             || !rf_checked_add(layer->moved_bytes, bytes, &layer->moved_bytes))
             return false;
     }
@@ -247,12 +243,17 @@ static rf_status find_peak(rf_analysis_owner *owner, rf_error *error)
     return RF_OK;
 }
 
-rf_status rf_cost_walk(rf_analysis_owner *owner, rf_error *error)
+rf_status rf_cost_layer(rf_analysis_owner *owner, size_t n, rf_error *error)
 {
-    RF_TRY(count_operations(owner, error));
+    if (owner->layers[n].folded)
+        return RF_OK;
+    if (!count_operations(owner, n))
+        return overflow(&owner->layers[n], "operation counts", error);
+    return count_bytes(owner, n) ? RF_OK : overflow(&owner->layers[n], "bytes", error);
+}
+
+rf_status rf_cost_network(rf_analysis_owner *owner, rf_error *error)
+{
     RF_TRY(count_parameters(owner, error));
-    for (size_t n = 0; n < owner->graph->node_count; n++)
-        if (!count_bytes(owner, n))
-            return overflow(&owner->layers[n], "bytes", error);
     return find_peak(owner, error);
 }

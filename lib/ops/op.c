@@ -99,11 +99,13 @@ rf_status rf_node_axis(const rf_node *node, const char *what, int64_t axis, int6
 
 rf_status rf_node_imply(rf_node *node, const rf_shape *shape, bool statistic)
 {
-    if (!node->implied)
-        node->implied = RF_TAKE(node->arena, rf_implied, RF_MAX_IMPLIED);
-    if (!node->implied || node->implied_count == RF_MAX_IMPLIED)
+    rf_implied **end = &node->implied;
+    while (*end)
+        end = &(*end)->next;
+    *end = RF_TAKE(node->arena, rf_implied, 1);
+    if (!*end)
         return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for an implied weight");
-    node->implied[node->implied_count++] = (rf_implied){*shape, statistic};
+    **end = (rf_implied){*shape, statistic, NULL};
     return RF_OK;
 }
 

@@ -39,9 +39,8 @@ typedef struct rf_value {
 typedef struct rf_implied {
     rf_shape shape;
     bool statistic; /* running mean or variance */
+    struct rf_implied *next;
 } rf_implied;
-
-enum { RF_MAX_IMPLIED = 4 };
 
 /* One layer, resolved: what a row's functions work on. */
 typedef struct rf_node {
@@ -53,8 +52,7 @@ typedef struct rf_node {
     rf_value **outputs;        /* NULL where omitted */
     uint32_t input_count, output_count;
     int32_t opset;
-    uint32_t implied_count;
-    rf_implied *implied;       /* room for RF_MAX_IMPLIED, NULL until the first */
+    rf_implied *implied;       /* a list; NULL for none */
     void *state;               /* what `infer` leaves for `link` and `cost`; may be NULL */
     rf_arena *arena;
     const rf_limits *limits;
