@@ -350,6 +350,19 @@ static int64_t resolve_border(rf_border border, int64_t j, int64_t extent)
     }
 }
 
+/* Only taps that can land inside are looked at, however large the kernel. */
+static void transposed_visit(const rf_link *link, int64_t i, int64_t extent,
+                             void (*visit)(void *context, int64_t index), void *context)
+{
+    int64_t last = rf_min(link->kernel - 1, rf_div_floor(i + link->pad, link->dilation));
+    int64_t first = rf_max(0, rf_div_ceil(i + link->pad - link->stride * (extent - 1), link->dilation));
+    for (int64_t t = first; t <= last; t++) {
+        int64_t from = i + link->pad - link->dilation * t;
+        if (from % link->stride == 0)
+            visit(context, from / link->stride);
+    }
+}
+
 void rf_link_visit(const rf_link *link, int64_t i, int64_t extent, int64_t output_extent,
                    void (*visit)(void *context, int64_t index), void *context)
 {
@@ -363,11 +376,7 @@ void rf_link_visit(const rf_link *link, int64_t i, int64_t extent, int64_t outpu
         border = link->border;
         break;
     case RF_LINK_TRANSPOSED:
-        for (int64_t t = 0; t < link->kernel; t++) {
-            int64_t from = i + link->pad - link->dilation * t;
-            if (rf_mod(from, link->stride) == 0 && from / link->stride >= 0 && from / link->stride < extent)
-                visit(context, from / link->stride);
-        }
+        transposed_visit(link, i, extent, visit, context);
         return;
     case RF_LINK_BLOCK:
         first = rf_div_floor(i, link->out_block) * link->in_block;
@@ -389,6 +398,10 @@ void rf_link_visit(const rf_link *link, int64_t i, int64_t extent, int64_t outpu
         break;
     default:
         break;
+    }
+    if (border == RF_BORDER_PADDING) {
+        first += first < 0 ? step * rf_div_ceil(-first, step) : 0;
+        last = rf_min(last, extent - 1);
     }
     for (int64_t j = first; j <= last; j += step) {
         int64_t element = resolve_border(border, j, extent);
