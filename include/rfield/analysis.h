@@ -174,7 +174,9 @@ typedef struct rf_field_at_result {
     rf_range channels;                  /**< input channels seen */
     rf_range axes[RF_MAX_SPATIAL];      /**< unclipped: padding included */
     rf_range clipped[RF_MAX_SPATIAL];   /**< the same, cut to the input */
-    rf_range exact[RF_MAX_SPATIAL];     /**< hull of the input positions that truly count */
+    /** Hull of the input positions that truly count. Where a Pad or Resize repeats elements at its
+     * borders it may lie outside `axes`, which takes such positions for padding. */
+    rf_range exact[RF_MAX_SPATIAL];
     uint64_t support;                   /**< positions (pixels) that truly count */
 } rf_field_at_result;
 

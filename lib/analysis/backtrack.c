@@ -22,17 +22,33 @@ bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link
 
 rf_status rf_backtrack_init(rf_backtrack *backtrack, const rf_graph *graph, rf_arena *memory, uint64_t steps)
 {
-    *backtrack = (rf_backtrack){.graph = graph, .steps_left = steps};
+    *backtrack = (rf_backtrack){.graph = graph, .memory = memory, .steps_left = steps};
+    rf_arena_init(&backtrack->scratch, &graph->arena.allocator, 0);
     backtrack->sets = RF_TAKE(memory, rf_index_set *, graph->value_count);
-    if (!backtrack->sets)
-        return RF_ERROR_MEMORY;
-    rf_arena_init(&backtrack->scratch, &graph->arena.allocator, graph->limits.memory_bytes);
-    return RF_OK;
+    backtrack->touched = RF_TAKE(memory, uint32_t, graph->value_count);
+    return backtrack->sets && backtrack->touched ? RF_OK : RF_ERROR_MEMORY;
 }
 
 void rf_backtrack_release(rf_backtrack *backtrack)
 {
     rf_arena_release(&backtrack->scratch);
+    while (backtrack->touched_count)
+        backtrack->sets[backtrack->touched[--backtrack->touched_count]] = NULL;
+}
+
+static bool spend(rf_backtrack *backtrack, uint64_t steps)
+{
+    if (steps > backtrack->steps_left)
+        return false;
+    backtrack->steps_left -= steps;
+    return true;
+}
+
+static void keep(rf_backtrack *backtrack, const rf_value *value, rf_index_set *sets)
+{
+    uint32_t number = (uint32_t)(value - backtrack->graph->values);
+    backtrack->sets[number] = sets;
+    backtrack->touched[backtrack->touched_count++] = number;
 }
 
 static bool is_empty(const rf_index_set *sets, int32_t rank)
@@ -54,34 +70,34 @@ static rf_status step(rf_backtrack *backtrack, const rf_node *node, uint32_t out
     const rf_index_set *sets = backtrack->sets[from - backtrack->graph->values];
     int32_t rank = to->shape.rank;
     for (int32_t axis = 0; axis < rank; axis++) {
-        uint64_t work = rf_set_work(&links[axis], sets);
-        if (work > backtrack->steps_left)
+        if (!spend(backtrack, rf_set_work(&links[axis], sets)))
             return RF_ERROR_LIMIT;
-        backtrack->steps_left -= work;
         RF_TRY(rf_set_apply(&backtrack->scratch, &links[axis], sets, to->shape.dims[axis], &from->shape,
                             &read[axis]));
     }
     if (is_empty(read, rank))
         return RF_OK;
-    rf_index_set **known = &backtrack->sets[to - backtrack->graph->values];
-    if (!*known) {
-        *known = RF_TAKE(&backtrack->scratch, rf_index_set, rank > 0 ? (size_t)rank : 1);
-        if (!*known)
+    rf_index_set *known = backtrack->sets[to - backtrack->graph->values];
+    if (!known) {
+        known = RF_TAKE(&backtrack->scratch, rf_index_set, rank > 0 ? (size_t)rank : 1);
+        if (!known)
             return RF_ERROR_MEMORY;
-        memcpy(*known, read, (size_t)rank * sizeof *read);
+        memcpy(known, read, (size_t)rank * sizeof *read);
+        keep(backtrack, to, known);
         return RF_OK;
     }
-    for (int32_t axis = 0; axis < rank; axis++)
-        RF_TRY(rf_set_union(&backtrack->scratch, &(*known)[axis], &read[axis], &(*known)[axis]));
+    for (int32_t axis = 0; axis < rank; axis++) {
+        if (!spend(backtrack, known[axis].count + read[axis].count))
+            return RF_ERROR_LIMIT;
+        RF_TRY(rf_set_union(&backtrack->scratch, &known[axis], &read[axis], &known[axis]));
+    }
     return RF_OK;
 }
 
-rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t output, const rf_range *at)
+static rf_status walk_back(rf_backtrack *backtrack, size_t node, uint32_t output, const rf_range *at)
 {
     const rf_graph *graph = backtrack->graph;
     const rf_value *value = graph->nodes[node].outputs[output];
-    rf_arena_release(&backtrack->scratch);
-    memset(backtrack->sets, 0, graph->value_count * sizeof *backtrack->sets);
     int32_t rank = value->shape.rank;
     rf_index_set *start = RF_TAKE(&backtrack->scratch, rf_index_set, rank > 0 ? (size_t)rank : 1);
     if (!start)
@@ -90,10 +106,9 @@ rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t outpu
         RF_TRY(rf_set_range(&backtrack->scratch, at[axis].first, at[axis].last, &start[axis]));
     if (is_empty(start, rank))
         return RF_OK;
-    backtrack->sets[value - graph->values] = start;
-    if (backtrack->steps_left < node + 1)
+    keep(backtrack, value, start);
+    if (!spend(backtrack, node + 1))
         return RF_ERROR_LIMIT;
-    backtrack->steps_left -= node + 1;
     for (size_t n = node + 1; n-- > 0;)
         for (uint32_t o = 0; o < graph->nodes[n].output_count; o++) {
             const rf_value *out = graph->nodes[n].outputs[o];
@@ -103,4 +118,13 @@ rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t outpu
                 RF_TRY(step(backtrack, &graph->nodes[n], o, i));
         }
     return RF_OK;
+}
+
+rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t output, const rf_range *at)
+{
+    rf_backtrack_release(backtrack);
+    backtrack->scratch.bytes_limit = backtrack->memory->bytes_limit - backtrack->memory->bytes_taken;
+    backtrack->scratch.limited = false;
+    rf_status status = walk_back(backtrack, node, output, at);
+    return status == RF_ERROR_MEMORY && backtrack->scratch.limited ? RF_ERROR_LIMIT : status;
 }

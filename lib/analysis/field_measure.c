@@ -164,24 +164,30 @@ static rf_status narrow(rf_measure *m, size_t node, uint32_t output, rf_value_fi
     return RF_OK;
 }
 
-rf_status rf_measure_fields(rf_measure *m, size_t node, uint32_t output, rf_value_fields *fields)
-{
-    for (uint32_t f = 0; f < fields->count; f++)
-        for (int32_t k = 0; k < m->inputs[fields->at[f].input].count; k++) {
-            const rf_axis_state *state = &fields->at[f].axes[k];
-            if (fields->at[f].narrowed)
-                RF_TRY(narrow(m, node, output, &fields->at[f], k));
-            if (state->kind == RF_STATE_OPAQUE && !state->measured)
-                RF_TRY((state->axis == RF_AXIS_TANGLED ? measure_tangled : measure_opaque)(m, node, output,
-                                                                                          &fields->at[f], k));
-            if (state->kind <= RF_STATE_AFFINE && !state->solid && !state->measured)
-                RF_TRY(look_for_holes(m, node, output, &fields->at[f], k));
-        }
-    return RF_OK;
-}
-
-void rf_measure_release(rf_measure *m)
+static void release(rf_measure *m)
 {
     if (m->asked)
         rf_backtrack_release(&m->backtrack);
+}
+
+static rf_status measure_axis(rf_measure *m, size_t node, uint32_t output, rf_value_field *field, int32_t k)
+{
+    const rf_axis_state *state = &field->axes[k];
+    if (field->narrowed)
+        RF_TRY(narrow(m, node, output, field, k));
+    if (state->kind == RF_STATE_OPAQUE && !state->measured)
+        RF_TRY((state->axis == RF_AXIS_TANGLED ? measure_tangled : measure_opaque)(m, node, output, field, k));
+    if (state->kind <= RF_STATE_AFFINE && !state->solid && !state->measured)
+        return look_for_holes(m, node, output, field, k);
+    return RF_OK;
+}
+
+rf_status rf_measure_fields(rf_measure *m, size_t node, uint32_t output, rf_value_fields *fields)
+{
+    rf_status status = RF_OK;
+    for (uint32_t f = 0; f < fields->count && status == RF_OK; f++)
+        for (int32_t k = 0; k < m->inputs[fields->at[f].input].count && status == RF_OK; k++)
+            status = measure_axis(m, node, output, &fields->at[f], k);
+    release(m);
+    return status;
 }

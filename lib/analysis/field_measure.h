@@ -23,6 +23,4 @@ typedef struct rf_measure {
  */
 rf_status rf_measure_fields(rf_measure *measure, size_t node, uint32_t output, rf_value_fields *fields);
 
-void rf_measure_release(rf_measure *measure);
-
 #endif

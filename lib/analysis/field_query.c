@@ -139,7 +139,7 @@ static rf_status explain(rf_status status, rf_error *error)
     if (status == RF_ERROR_MEMORY)
         return rf_fail(error, status, NULL, "no memory for the receptive field, or limits.memory_bytes reached");
     if (status == RF_ERROR_LIMIT)
-        return rf_fail(error, status, NULL, "the receptive field has too many separate parts");
+        return rf_fail(error, status, NULL, "the receptive field has too many separate parts, or limits.memory_bytes is reached");
     if (status == RF_ERROR_OVERFLOW)
         return rf_fail(error, status, NULL, "the receptive field reaches further than 2^31 positions");
     return status;

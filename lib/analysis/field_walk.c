@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/field_walk.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/backtrack.h"
@@ -10,11 +11,20 @@
  * them quadratic. */
 static const uint64_t most_comparisons = UINT64_C(20000000);
 
+/* Where the field of a network input lies among those of the output being walked, if it is of this
+ * round. */
+typedef struct slot {
+    uint64_t round;
+    uint32_t at;
+} slot;
+
 typedef struct walker {
     const rf_graph *graph;
     rf_arena *arena;
     rf_field_walk *walk;
     const uint32_t *reader; /* by value: the first node whose main input it is, or none */
+    slot *slots;            /* by network input */
+    uint64_t round;
     rf_measure measure;
 } walker;
 
@@ -118,14 +128,11 @@ static rf_status unite(walker *w, rf_value_field *known, const rf_value_field *a
 static rf_status add_field(walker *w, rf_value_fields *fields, const rf_value_field *added, const rf_shape *shape,
                            int32_t parted)
 {
-    uint32_t at = fields->count;
-    while (at > 0 && fields->at[at - 1].input > added->input)
-        at--;
-    if (at > 0 && fields->at[at - 1].input == added->input)
-        return unite(w, &fields->at[at - 1], added, shape, parted);
-    memmove(&fields->at[at + 1], &fields->at[at], (fields->count - at) * sizeof *fields->at);
-    fields->at[at] = *added;
-    fields->count++;
+    slot *place = &w->slots[added->input];
+    if (place->round == w->round)
+        return unite(w, &fields->at[place->at], added, shape, parted);
+    *place = (slot){w->round, fields->count};
+    fields->at[fields->count++] = *added;
     return RF_OK;
 }
 
@@ -280,6 +287,21 @@ static const rf_value_fields *fields_passed_on(const walker *w, const rf_node *n
     return only && stays_in_place(node, output, from) ? only : NULL;
 }
 
+static int by_input(const void *a, const void *b)
+{
+    const rf_value_field *left = a, *right = b;
+    return (left->input > right->input) - (left->input < right->input);
+}
+
+static void sort_by_input(rf_value_fields *fields)
+{
+    for (uint32_t f = 1; f < fields->count; f++)
+        if (fields->at[f].input < fields->at[f - 1].input) {
+            qsort(fields->at, fields->count, sizeof *fields->at, by_input);
+            return;
+        }
+}
+
 static rf_status walk_output(walker *w, size_t n, uint32_t output)
 {
     const rf_node *node = &w->graph->nodes[n];
@@ -295,8 +317,10 @@ static rf_status walk_output(walker *w, size_t n, uint32_t output)
     fields->at = RF_TAKE(w->arena, rf_value_field, most);
     if (!fields->at)
         return RF_ERROR_MEMORY;
+    w->round++;
     for (uint32_t i = 0; i < node->input_count; i++)
         RF_TRY(see_input(w, node, output, i, fields));
+    sort_by_input(fields);
     return rf_measure_fields(&w->measure, n, output, fields);
 }
 
@@ -334,9 +358,9 @@ rf_status rf_field_walk_make(const rf_graph *graph, rf_arena *arena, rf_field_wa
         return rf_arena_fail(arena, error, "receptive fields");
     walker w = {.graph = graph, .arena = arena, .walk = walk, .reader = find_readers(graph, arena),
                 .measure = {.graph = graph, .arena = arena, .inputs = walk->inputs}};
-    if (!w.reader)
+    w.slots = RF_TAKE(arena, slot, graph->input_count);
+    if (!w.reader || !w.slots)
         return rf_arena_fail(arena, error, "receptive fields");
     rf_status status = walk_all(&w);
-    rf_measure_release(&w.measure);
     return status == RF_OK ? RF_OK : rf_arena_fail(arena, error, "receptive fields");
 }

@@ -85,10 +85,13 @@ rf_status rf_set_union(rf_arena *arena, const rf_index_set *a, const rf_index_se
         return RF_OK;
     }
     collector into = {.arena = arena};
-    for (size_t k = 0; k < a->count; k++)
-        collect(&into, a->at[k].first, a->at[k].last);
-    for (size_t k = 0; k < b->count; k++)
-        collect(&into, b->at[k].first, b->at[k].last);
+    size_t next_a = 0, next_b = 0;
+    while (next_a < a->count || next_b < b->count) {
+        bool from_a = next_b == b->count
+            || (next_a < a->count && a->at[next_a].first <= b->at[next_b].first);
+        const rf_range *next = from_a ? &a->at[next_a++] : &b->at[next_b++];
+        collect(&into, next->first, next->last);
+    }
     return finish(&into, set);
 }
 

@@ -19,6 +19,7 @@ typedef struct rf_index_set {
 
 rf_status rf_set_range(rf_arena *arena, int64_t first, int64_t last, rf_index_set *set);
 
+/* Takes time in proportion to the intervals of both. */
 rf_status rf_set_union(rf_arena *arena, const rf_index_set *a, const rf_index_set *b, rf_index_set *set);
 
 /* Indices in the set. */

@@ -9,6 +9,9 @@
 /* Shape arithmetic is made of integers; of floats it needs at most a few scales. */
 enum { FOLDED_FLOATS = 1024 };
 
+/* Elements that the folding of one network may look at, so that no description makes it slow. */
+static const uint64_t most_folding = UINT64_C(1) << 26;
+
 static rf_status bind_dims(rf_value *value, const rf_binding *binding, rf_error *error)
 {
     const rf_shape *given = &binding->shape;
@@ -124,13 +127,33 @@ static bool is_foldable(const rf_value *value, const rf_limits *limits)
     return rf_elements(&value->shape) <= most && rf_dtype_bits(value->dtype) >= 8;
 }
 
-static rf_status fold(rf_node *node)
+/* Whether the elements of all inputs and outputs are few enough; they are then taken off *budget. */
+static bool affordable(const rf_node *node, uint64_t *budget)
+{
+    uint64_t elements = 1;
+    for (uint32_t i = 0; i < node->input_count + node->output_count; i++) {
+        const rf_value *value = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
+        if (!value)
+            continue;
+        if (!is_foldable(value, node->limits))
+            return false;
+        elements += rf_elements(&value->shape);
+    }
+    if (elements > *budget)
+        return false;
+    *budget -= elements;
+    return true;
+}
+
+static rf_status fold(rf_node *node, uint64_t *budget)
 {
     if (!node->op->evaluate || !all_inputs(node, true))
         return RF_OK;
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] && (node->outputs[i]->data || !is_foldable(node->outputs[i], node->limits)))
+        if (node->outputs[i] && node->outputs[i]->data)
             return RF_OK;
+    if (!affordable(node, budget))
+        return RF_OK;
     for (uint32_t i = 0; i < node->output_count; i++) {
         void *data;
         if (node->outputs[i])
@@ -216,22 +239,23 @@ static bool is_onnx_domain(const char *domain)
     return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
 }
 
-static rf_status infer_node(rf_node *node)
+static rf_status infer_node(rf_node *node, uint64_t *budget)
 {
     RF_TRY(check_arity(node));
     RF_TRY(rf_attributes_apply(node));
     RF_TRY(node->op->infer(node));
     RF_TRY(check_outputs(node));
-    return fold(node);
+    return fold(node, budget);
 }
 
 rf_status rf_infer_nodes(rf_graph *graph, bool allow_unknown)
 {
     declarations stated = {.made = false};
+    uint64_t budget = most_folding;
     for (size_t n = 0; n < graph->node_count; n++) {
         rf_node *node = &graph->nodes[n];
         node->op = is_onnx_domain(node->layer->domain) ? rf_op_find(node->layer->type) : NULL;
-        RF_TRY(node->op ? infer_node(node) : infer_unknown(graph, node, allow_unknown, &stated));
+        RF_TRY(node->op ? infer_node(node, &budget) : infer_unknown(graph, node, allow_unknown, &stated));
         mark_constants(node);
     }
     return RF_OK;
