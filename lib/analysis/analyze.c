@@ -5,6 +5,7 @@
 
 #include "analysis/analysis_owner.h"
 #include "analysis/cost_walk.h"
+#include "base/options.h"
 
 static void describe(const rf_value *value, rf_tensor *tensor)
 {
@@ -172,30 +173,18 @@ static rf_status fill(rf_analysis_owner *owner, rf_error *error)
     return list_uncounted(owner, error);
 }
 
-/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
-static rf_status read_options(const rf_analyze_options *options, rf_analyze_options *known, rf_error *error)
-{
-    *known = (rf_analyze_options)RF_ANALYZE_OPTIONS_DEFAULT;
-    if (!options)
-        return RF_OK;
-    if (options->size < sizeof options->size)
-        return rf_fail(error, RF_ERROR_ARGUMENT, "options",
-                       "options.size is %zu: start from RF_ANALYZE_OPTIONS_DEFAULT", options->size);
-    memcpy(known, options, options->size < sizeof *known ? options->size : sizeof *known);
-    if (known->binding_count && !known->bindings)
-        return rf_fail(error, RF_ERROR_ARGUMENT, "options", "options.bindings is NULL but binding_count is not 0");
-    return RF_OK;
-}
-
 rf_status rf_analyze(const rf_network *network, const rf_analyze_options *options,
                      const rf_analysis **analysis, rf_error *error)
 {
-    rf_analyze_options known;
+    rf_analyze_options known = RF_ANALYZE_OPTIONS_DEFAULT;
     rf_graph *graph;
     if (!analysis)
         return rf_fail(error, RF_ERROR_ARGUMENT, "analysis", "analysis must not be NULL");
     *analysis = NULL;
-    RF_TRY(read_options(options, &known, error));
+    RF_TRY(rf_options_take(&known, sizeof known, options, "rf_analyze_options", "RF_ANALYZE_OPTIONS_DEFAULT",
+                           error));
+    if (known.binding_count && !known.bindings)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "options", "options.bindings is NULL but binding_count is not 0");
     rf_graph_options graph_options = {
         .bindings = known.bindings, .binding_count = known.binding_count,
         .allow_unknown = known.allow_unknown, .allocator = known.allocator, .limits = known.limits,

@@ -40,7 +40,6 @@ static bool hull_of(const rf_axis_state *state, int64_t first, int64_t last, rf_
 /* How many output indices show every size that occurs: a common period, or all. */
 static int64_t telling_outputs(const rf_axis_state *state, int64_t extent)
 {
-    int64_t period = 1;
     if (state->kind != RF_STATE_ENVELOPE)
         return 1;
     if (state->lower->count != 1 || state->upper->count != 1)
@@ -49,7 +48,7 @@ static int64_t telling_outputs(const rf_axis_state *state, int64_t extent)
     int64_t a, b;
     if (!rf_checked_mul(lower->advance, upper->period, &a) || !rf_checked_mul(upper->advance, lower->period, &b) || a != b)
         return extent;
-    period = lower->period / rf_gcd(lower->period, upper->period) * upper->period;
+    int64_t period = lower->period / rf_gcd(lower->period, upper->period) * upper->period;
     return rf_min(period, extent);
 }
 
@@ -126,11 +125,6 @@ bool rf_state_covers(const rf_axis_state *state, const rf_shape *shape, int64_t 
 
 /* ---- Through an operator ---------------------------------------------------------------- */
 
-static bool is_same(const rf_link *link)
-{
-    return link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0;
-}
-
 static void make_opaque(const rf_axis_state *from, const rf_shape *in, int32_t axis, rf_axis_state *state)
 {
     rf_range hull;
@@ -193,14 +187,14 @@ static bool envelopes_of(const rf_axis_state *state, rf_envelope *lower, rf_enve
 }
 
 /* A state from its envelopes, affine again where it can be. False without memory. */
-static bool make_state(const rf_envelope *lower, const rf_envelope *upper, int32_t axis, bool solid,
-                       rf_arena *arena, rf_axis_state *state)
+static bool make_state(const rf_envelope *lower, const rf_envelope *upper, int32_t axis, rf_arena *arena,
+                       rf_axis_state *state)
 {
     const rf_index_map *a = &lower->pieces[0], *b = &upper->pieces[0];
     if (lower->count == 1 && upper->count == 1 && a->period == 1 && b->period == 1
         && a->advance == b->advance) {
         *state = (rf_axis_state){.kind = a->advance ? RF_STATE_AFFINE : RF_STATE_FIXED,
-                                 .axis = a->advance ? axis : RF_AXIS_NONE, .solid = solid,
+                                 .axis = a->advance ? axis : RF_AXIS_NONE,
                                  .stride = a->advance, .low = a->offset, .high = b->offset};
         return true;
     }
@@ -240,7 +234,7 @@ static bool envelope_through(const rf_axis_state *from, const rf_link *link, rf_
     return envelopes_of(from, &lower, &upper) && rf_link_bounds(link, arena, &first, &last)
         && compose_side(&lower, true, &first, &last, arena, &lower_through)
         && compose_side(&upper, false, &first, &last, arena, &upper_through)
-        && make_state(&lower_through, &upper_through, link->axis, false, arena, state);
+        && make_state(&lower_through, &upper_through, link->axis, arena, state);
 }
 
 /* How many values a digit takes. */
@@ -290,7 +284,7 @@ static bool digits_without_channels(const rf_link *link, const rf_shape *out, rf
  * extents must stay. */
 static bool keeps_axis(const rf_link *link, int64_t extent, const rf_shape *out)
 {
-    return is_same(link) ? extent == out->dims[link->axis] : extent == 1 && link->kind == RF_LINK_RANGE;
+    return rf_link_is_same(link) ? extent == out->dims[link->axis] : extent == 1 && link->kind == RF_LINK_RANGE;
 }
 
 static bool all_same(const rf_link *links, const rf_shape *in, const rf_shape *out)
@@ -312,10 +306,7 @@ static bool sees_all(const rf_link *links, const rf_shape *in)
 
 static bool has_channel_digit(const rf_link *link, const rf_shape *out)
 {
-    for (int32_t k = 0; k < link->term_count; k++)
-        if (out->rank > 2 && link->terms[k].axis == 1)
-            return true;
-    return false;
+    return out->rank > 2 && (rf_link_axes(link) & UINT32_C(1) << 1);
 }
 
 /* A reshape moves elements without mixing them, so the intervals stay what they are; unless channels,
@@ -344,12 +335,12 @@ static void scatter(const rf_axis_state *from, const rf_link *links, const rf_sh
     }
 }
 
-bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_shape *in,
+void rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_shape *in,
                       const rf_shape *out, rf_arena *arena, rf_axis_state *state)
 {
     if (from->axis == RF_AXIS_NONE) {
         *state = *from;
-        return true;
+        return;
     }
     if (from->axis == RF_AXIS_TANGLED) {
         *state = *from;
@@ -357,16 +348,16 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
             make_opaque(from, in, RF_AXIS_NONE, state);
         else if (!all_same(links, in, out))
             scatter(from, links, in, out, RF_AXIS_TANGLED, state);
-        return true;
+        return;
     }
     const rf_link *link = &links[from->axis];
     rf_link block;
     /* Past the ends of an opaque tensor nothing is known. */
-    if (is_same(link)
+    if (rf_link_is_same(link)
         && (from->kind != RF_STATE_OPAQUE || in->dims[from->axis] == out->dims[link->axis])) {
         *state = *from;
         state->axis = link->axis;
-        return true;
+        return;
     }
     if (link->kind == RF_LINK_DIGITS) {
         if (digits_as_block(link, out, &block) || digits_without_channels(link, out, &block)) {
@@ -376,18 +367,16 @@ bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_
                 : link->term_count              ? link->terms[0].axis
                                                 : RF_AXIS_NONE;
             scatter(from, links, in, out, axis, state);
-            return true;
+            return;
         }
     }
     if (link->kind == RF_LINK_ALL)
         fix(from, in, 0, rf_max(in->dims[from->axis] - 1, 0), state);
     else if (link->kind == RF_LINK_RANGE)
         fix(from, in, link->first, link->last, state);
-    else if (link->kind == RF_LINK_WINDOW && from->kind == RF_STATE_AFFINE && affine_through_window(from, link, state))
-        return true;
-    else if (!envelope_through(from, link, arena, state))
+    else if (!(link->kind == RF_LINK_WINDOW && from->kind == RF_STATE_AFFINE && affine_through_window(from, link, state))
+             && !envelope_through(from, link, arena, state))
         make_opaque(from, in, link->axis, state);
-    return true;
 }
 
 /* ---- Unions ----------------------------------------------------------------------------- */
@@ -441,29 +430,28 @@ static bool join_envelopes(const rf_axis_state *a, const rf_axis_state *b, rf_ar
     for (int32_t p = 0; p < upper_b.count; p++)
         if (!rf_envelope_add(&upper, &upper_b.pieces[p], false, arena))
             return false;
-    return make_state(&lower, &upper, a->axis == RF_AXIS_NONE ? b->axis : a->axis, false, arena, state);
+    return make_state(&lower, &upper, a->axis == RF_AXIS_NONE ? b->axis : a->axis, arena, state);
 }
 
-bool rf_state_union(const rf_axis_state *a, const rf_axis_state *b, int64_t extent, const rf_shape *shape,
+void rf_state_union(const rf_axis_state *a, const rf_axis_state *b, int64_t extent, const rf_shape *shape,
                     rf_arena *arena, rf_axis_state *state)
 {
     bool plain = a->kind <= RF_STATE_AFFINE && b->kind <= RF_STATE_AFFINE;
     if (plain && a->kind == b->kind && a->axis == b->axis && a->stride == b->stride) {
         join_plain(a, b, state);
-        return true;
+        return;
     }
     if (a->kind == RF_STATE_FIXED && rf_state_covers(a, shape, extent)) {
         *state = *a;
-        return true;
+        return;
     }
     if (b->kind == RF_STATE_FIXED && rf_state_covers(b, shape, extent)) {
         *state = *b;
-        return true;
+        return;
     }
     bool one_axis = a->axis == b->axis || a->axis == RF_AXIS_NONE || b->axis == RF_AXIS_NONE;
     if (!one_axis || !join_envelopes(a, b, arena, state))
         join_opaque(a, b, shape, state);
-    return true;
 }
 
 bool rf_state_same(const rf_axis_state *a, const rf_axis_state *b)
@@ -472,22 +460,22 @@ bool rf_state_same(const rf_axis_state *a, const rf_axis_state *b)
         && a->low == b->low && a->high == b->high;
 }
 
-void rf_state_forget(rf_axis_state *state, const rf_shape *shape)
+void rf_state_forget(rf_axis_state *state, const rf_shape *shape, int32_t axis)
 {
-    if (state->axis == RF_AXIS_NONE)
-        return;
     rf_axis_state known = *state;
-    make_opaque(&known, shape, RF_AXIS_TANGLED, state);
+    if (known.axis != RF_AXIS_NONE)
+        make_opaque(&known, shape, axis, state);
 }
 
-bool rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int32_t parted, int64_t extent,
+void rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int32_t parted, int64_t extent,
                              const rf_shape *shape, rf_arena *arena, rf_axis_state *state)
 {
-    if (rf_state_same(a, b) || (a->axis == parted && b->axis == parted))
-        return rf_state_union(a, b, extent, shape, arena, state);
+    if (rf_state_same(a, b) || (a->axis == parted && b->axis == parted)) {
+        rf_state_union(a, b, extent, shape, arena, state);
+        return;
+    }
     join_opaque(a, b, shape, state);
     state->axis = RF_AXIS_TANGLED;
-    return true;
 }
 
 static bool same_envelope(const rf_envelope *a, const rf_envelope *b)

@@ -38,26 +38,28 @@ rf_axis_state rf_state_identity(int32_t axis);
 
 /*
  * The state as seen through an operator: `links` are those of the operator's input whose state is
- * `from`, `in` and `out` the shapes of that input and of the output. False without memory.
+ * `from`, `in` and `out` the shapes of that input and of the output. What can't be told in closed form
+ * becomes opaque; so it does without memory, which the arena's `refused` tells.
  */
-bool rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_shape *in,
+void rf_state_through(const rf_axis_state *from, const rf_link *links, const rf_shape *in,
                       const rf_shape *out, rf_arena *arena, rf_axis_state *state);
 
 /* The union of two states of one tensor. `extent` is the network input's along the axis. */
-bool rf_state_union(const rf_axis_state *a, const rf_axis_state *b, int64_t extent, const rf_shape *shape,
+void rf_state_union(const rf_axis_state *a, const rf_axis_state *b, int64_t extent, const rf_shape *shape,
                     rf_arena *arena, rf_axis_state *state);
 
 /* Equal in closed form. */
 bool rf_state_same(const rf_axis_state *a, const rf_axis_state *b);
 
-/* Gives up the closed form of a tensor of shape `shape`, keeping outer bounds. */
-void rf_state_forget(rf_axis_state *state, const rf_shape *shape);
+/* Gives up the closed form of a tensor of shape `shape`, keeping outer bounds; what is seen depends
+ * on `axis`, or is tangled. */
+void rf_state_forget(rf_axis_state *state, const rf_shape *shape, int32_t axis);
 
 /*
  * The same for states that hold for different parts of the tensor (a concatenation along axis
  * `parted`): where they differ, no closed form in one axis is left.
  */
-bool rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int32_t parted, int64_t extent,
+void rf_state_union_of_parts(const rf_axis_state *a, const rf_axis_state *b, int32_t parted, int64_t extent,
                              const rf_shape *shape, rf_arena *arena, rf_axis_state *state);
 
 /* Both depend on the same axis with the same stride and, at each output, the same centre. */

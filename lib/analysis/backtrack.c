@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
-{
-    const rf_value *value = node->inputs[input];
-    if (!value || value->constant || !node->outputs[output] || node->outputs[output]->constant)
-        return false;
-    if (!node->op)
-        rf_link_everything(node, output, input, links);
-    else if (node->op->link)
-        node->op->link(node, output, input, links);
-    else
-        rf_link_broadcast(node, output, input, links);
-    for (int32_t axis = 0; axis < value->shape.rank; axis++)
-        if (links[axis].kind == RF_LINK_NOTHING)
-            return false;
-    return true;
-}
-
 rf_status rf_backtrack_init(rf_backtrack *backtrack, const rf_graph *graph, rf_arena *memory, uint64_t steps)
 {
     *backtrack = (rf_backtrack){.graph = graph, .memory = memory, .steps_left = steps};
@@ -124,7 +107,6 @@ rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t outpu
 {
     rf_backtrack_release(backtrack);
     backtrack->scratch.bytes_limit = backtrack->memory->bytes_limit - backtrack->memory->bytes_taken;
-    backtrack->scratch.limited = false;
     rf_status status = walk_back(backtrack, node, output, at);
     return status == RF_ERROR_MEMORY && backtrack->scratch.limited ? RF_ERROR_LIMIT : status;
 }

@@ -33,7 +33,4 @@ void rf_backtrack_release(rf_backtrack *backtrack);
  */
 rf_status rf_backtrack_from(rf_backtrack *backtrack, size_t node, uint32_t output, const rf_range *at);
 
-/* Links of one input; room for RF_MAX_RANK. False where the output does not depend on it. */
-bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link *links);
-
 #endif

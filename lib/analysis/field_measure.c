@@ -147,11 +147,8 @@ static rf_status narrow(rf_measure *m, size_t node, uint32_t output, rf_value_fi
     rf_index_set set;
     if (state->kind > RF_STATE_AFFINE) {
         state->measured = false;
-        if (state->kind == RF_STATE_ENVELOPE) {
-            int32_t axis = state->axis;
-            rf_state_forget(state, &m->graph->nodes[node].outputs[output]->shape);
-            state->axis = axis;
-        }
+        if (state->kind == RF_STATE_ENVELOPE)
+            rf_state_forget(state, &m->graph->nodes[node].outputs[output]->shape, state->axis);
         return RF_OK;
     }
     rf_status status = ask(m, node, output, field, k, 0, &set);
@@ -162,12 +159,6 @@ static rf_status narrow(rf_measure *m, size_t node, uint32_t output, rf_value_fi
     state->solid = set.count == 1;
     state->measured = false;
     return RF_OK;
-}
-
-static void release(rf_measure *m)
-{
-    if (m->asked)
-        rf_backtrack_release(&m->backtrack);
 }
 
 static rf_status measure_axis(rf_measure *m, size_t node, uint32_t output, rf_value_field *field, int32_t k)
@@ -188,6 +179,7 @@ rf_status rf_measure_fields(rf_measure *m, size_t node, uint32_t output, rf_valu
     for (uint32_t f = 0; f < fields->count && status == RF_OK; f++)
         for (int32_t k = 0; k < m->inputs[fields->at[f].input].count && status == RF_OK; k++)
             status = measure_axis(m, node, output, &fields->at[f], k);
-    release(m);
+    if (m->asked)
+        rf_backtrack_release(&m->backtrack);
     return status;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/backtrack.h"
 #include "analysis/field_measure.h"
 
 /* Outputs whose sizes may be compared for reports, so that a network without closed forms cannot make
@@ -54,12 +53,6 @@ static rf_input_axes axes_of_rank(int32_t rank)
     return axes;
 }
 
-/* Each index reads one index, the same one but for the axis. */
-static bool only_moves(const rf_link *link)
-{
-    return link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0;
-}
-
 /* Follows an input through what leaves its axes alone to the first transposition that brings the
  * last axis to the front of the channels: such an input has its channels last. */
 static bool reaches_channel_transpose(const walker *w, const rf_value *value)
@@ -72,7 +65,7 @@ static bool reaches_channel_transpose(const walker *w, const rf_value *value)
             return false;
         bool in_place = true;
         for (int32_t axis = 0; axis < rank; axis++) {
-            if (!only_moves(&links[axis]))
+            if (!rf_link_is_same(&links[axis]))
                 return false;
             in_place &= links[axis].axis == axis;
         }
@@ -102,38 +95,37 @@ static int64_t input_extent(const walker *w, uint32_t input, int32_t k)
 enum { NOT_PARTED = -1, channel_axis = 1 };
 
 /* `parted` is the axis along which the fields hold for different parts, or NOT_PARTED. */
-static rf_status unite(walker *w, rf_value_field *known, const rf_value_field *added, const rf_shape *shape,
-                       int32_t parted)
+static void unite(walker *w, rf_value_field *known, const rf_value_field *added, const rf_shape *shape,
+                  int32_t parted)
 {
-    const rf_input_axes *axes = &w->walk->inputs[known->input];
-    bool aligned = known->aligned && added->aligned;
+    known->aligned &= added->aligned;
     known->varied |= added->varied;
     known->narrowed |= added->narrowed;
-    for (int32_t k = 0; k < axes->count; k++) {
+    for (int32_t k = 0; k < w->walk->inputs[known->input].count; k++) {
         rf_axis_state joined;
         const rf_axis_state *a = &known->axes[k], *b = &added->axes[k];
         int64_t extent = input_extent(w, known->input, k);
-        aligned = aligned && rf_state_aligned(a, b);
+        known->aligned = known->aligned && rf_state_aligned(a, b);
         known->varied |= parted == channel_axis && !rf_state_same(a, b);
-        if (!(parted < 0 || parted == channel_axis ? rf_state_union(a, b, extent, shape, w->arena, &joined)
-                                   : rf_state_union_of_parts(a, b, parted, extent, shape, w->arena, &joined)))
-            return RF_ERROR_MEMORY;
+        if (parted == NOT_PARTED || parted == channel_axis)
+            rf_state_union(a, b, extent, shape, w->arena, &joined);
+        else
+            rf_state_union_of_parts(a, b, parted, extent, shape, w->arena, &joined);
         known->axes[k] = joined;
     }
-    known->aligned = aligned;
-    return RF_OK;
 }
 
 /* Puts `added` among the fields of a value, which has room for one of each network input. */
-static rf_status add_field(walker *w, rf_value_fields *fields, const rf_value_field *added, const rf_shape *shape,
-                           int32_t parted)
+static void add_field(walker *w, rf_value_fields *fields, const rf_value_field *added, const rf_shape *shape,
+                      int32_t parted)
 {
     slot *place = &w->slots[added->input];
-    if (place->round == w->round)
-        return unite(w, &fields->at[place->at], added, shape, parted);
+    if (place->round == w->round) {
+        unite(w, &fields->at[place->at], added, shape, parted);
+        return;
+    }
     *place = (slot){w->round, fields->count};
     fields->at[fields->count++] = *added;
-    return RF_OK;
 }
 
 /* The axis along which an input fills only a part of the output. */
@@ -143,19 +135,6 @@ static int32_t parted_axis(const rf_link *links, const rf_shape *in)
         if (links[axis].kind == RF_LINK_PART)
             return links[axis].axis;
     return NOT_PARTED;
-}
-
-/* The output axes that the links of the input's axes `first` and up depend on, as bits. */
-static uint32_t axes_behind(const rf_link *links, int32_t first, int32_t end)
-{
-    uint32_t axes = 0;
-    for (int32_t axis = first; axis < end; axis++) {
-        if (links[axis].kind >= RF_LINK_WINDOW && links[axis].kind != RF_LINK_DIGITS)
-            axes |= 1u << links[axis].axis;
-        for (int32_t k = 0; links[axis].kind == RF_LINK_DIGITS && k < links[axis].term_count; k++)
-            axes |= 1u << links[axis].terms[k].axis;
-    }
-    return axes;
 }
 
 /* What becomes of channels that see different things: mixed by an operator that reads them all,
@@ -196,18 +175,17 @@ static bool holds_positions(const rf_value_field *field, int32_t count, int32_t 
 static bool spreads_channels(const rf_link *links, const rf_shape *in, const rf_value_field *field, int32_t count,
                              int32_t k)
 {
-    int32_t first = field->axes[k].axis, end = first + 1;
-    uint32_t channels = 0;
-    if (first == RF_AXIS_NONE || in->rank < 3)
+    int32_t own = field->axes[k].axis;
+    uint32_t channels = 0, positions = 0;
+    if (own == RF_AXIS_NONE || in->rank < 3)
         return false;
-    if (first == RF_AXIS_TANGLED) {
-        first = channel_axis + 1;
-        end = in->rank;
+    for (int32_t axis = 0; axis < in->rank; axis++) {
+        if (axis >= channel_axis && !holds_positions(field, count, axis))
+            channels |= rf_link_axes(&links[axis]);
+        if (own == RF_AXIS_TANGLED ? axis > channel_axis : axis == own)
+            positions |= rf_link_axes(&links[axis]);
     }
-    for (int32_t axis = channel_axis; axis < in->rank; axis++)
-        if (!holds_positions(field, count, axis))
-            channels |= axes_behind(links, axis, axis + 1);
-    return channels & axes_behind(links, first, end);
+    return channels & positions;
 }
 
 /* Whether positions become channels, so that each channel sees only some of what the axes say. */
@@ -216,18 +194,19 @@ static bool gathers_positions(const rf_link *links, const rf_shape *in, const rf
 {
     for (int32_t axis = 2; axis < in->rank && out->rank > 2; axis++)
         if (links[axis].kind == RF_LINK_DIGITS && holds_positions(field, count, axis)
-            && axes_behind(links, axis, axis + 1) & 1u << channel_axis)
+            && rf_link_axes(&links[axis]) & UINT32_C(1) << channel_axis)
             return true;
     return false;
 }
 
-static rf_status see_input(walker *w, const rf_node *node, uint32_t output, uint32_t input, rf_value_fields *fields)
+static void see_input(walker *w, const rf_node *node, uint32_t output, uint32_t input, rf_value_fields *fields)
 {
     rf_link links[RF_MAX_RANK];
     const rf_value *from = node->inputs[input], *to = node->outputs[output];
     if (!from || !rf_node_links(node, output, input, links))
-        return RF_OK;
+        return;
     const rf_value_fields *seen = &w->walk->values[from - w->graph->values];
+    int32_t parted = parted_axis(links, &from->shape);
     for (uint32_t f = 0; f < seen->count; f++) {
         const rf_value_field *field = &seen->at[f];
         int32_t count = w->walk->inputs[field->input].count;
@@ -237,14 +216,12 @@ static rf_status see_input(walker *w, const rf_node *node, uint32_t output, uint
                                       || gathers_positions(links, &from->shape, &to->shape, field, count),
                                   .narrowed = fate == NARROWED};
         for (int32_t k = 0; k < count; k++) {
-            if (!rf_state_through(&field->axes[k], links, &from->shape, &to->shape, w->arena, &through.axes[k]))
-                return RF_ERROR_MEMORY;
+            rf_state_through(&field->axes[k], links, &from->shape, &to->shape, w->arena, &through.axes[k]);
             if (field->varied && spreads_channels(links, &from->shape, field, count, k))
-                rf_state_forget(&through.axes[k], &to->shape);
+                rf_state_forget(&through.axes[k], &to->shape, RF_AXIS_TANGLED);
         }
-        RF_TRY(add_field(w, fields, &through, &to->shape, parted_axis(links, &from->shape)));
+        add_field(w, fields, &through, &to->shape, parted);
     }
-    return RF_OK;
 }
 
 /* ---- The walk ------------------------------------------------------------------------------ */
@@ -265,7 +242,7 @@ static bool stays_in_place(const rf_node *node, uint32_t output, uint32_t input)
     if (!rf_shape_equal(shape, &node->outputs[output]->shape) || !rf_node_links(node, output, input, links))
         return false;
     for (int32_t axis = 0; axis < shape->rank; axis++)
-        if (!only_moves(&links[axis]) || links[axis].axis != axis)
+        if (!rf_link_is_same(&links[axis]) || links[axis].axis != axis)
             return false;
     return true;
 }
@@ -319,7 +296,9 @@ static rf_status walk_output(walker *w, size_t n, uint32_t output)
         return RF_ERROR_MEMORY;
     w->round++;
     for (uint32_t i = 0; i < node->input_count; i++)
-        RF_TRY(see_input(w, node, output, i, fields));
+        see_input(w, node, output, i, fields);
+    if (w->arena->refused)
+        return RF_ERROR_MEMORY;
     sort_by_input(fields);
     return rf_measure_fields(&w->measure, n, output, fields);
 }

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "analysis/path_walk.h"
 
-#include "analysis/backtrack.h"
+#include "analysis/index_set.h"
 #include "base/checked.h"
 
 /* ---- One axis through one link --------------------------------------------------------------- */
 
-typedef struct bounds_visit {
-    rf_range hull;
-} bounds_visit;
-
 static void widen(void *context, int64_t index)
 {
-    bounds_visit *visit = context;
-    visit->hull.first = rf_min(visit->hull.first, index);
-    visit->hull.last = rf_max(visit->hull.last, index);
+    rf_range *hull = context;
+    *hull = (rf_range){rf_min(hull->first, index), rf_max(hull->last, index)};
 }
 
 typedef struct add_visit {
@@ -34,8 +29,7 @@ static void add_row(void *context, int64_t index)
 
 static bool leaves_alone(const rf_link *link)
 {
-    return (link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0)
-        || (link->kind == RF_LINK_BLOCK && link->out_block == 1 && link->in_block == 1);
+    return rf_link_is_same(link) || (link->kind == RF_LINK_BLOCK && link->out_block == 1 && link->in_block == 1);
 }
 
 /* Replaces output indices along `axis` by the input indices that they read. *empty where none. */
@@ -46,15 +40,15 @@ static bool link_axis(rf_path_map *map, int32_t axis, const rf_link *link, int64
         return true;
     if (!rf_path_map_expand(map, axis, arena))
         return false;
-    bounds_visit bounds = {{INT64_MAX, INT64_MIN}};
+    rf_range hull = {INT64_MAX, INT64_MIN};
     for (int64_t i = map->box[axis].first; i <= map->box[axis].last; i++)
-        rf_link_visit(link, i, extent, output_extent, widen, &bounds);
-    *empty = bounds.hull.first > bounds.hull.last;
+        rf_link_visit(link, i, extent, output_extent, widen, &hull);
+    *empty = hull.first > hull.last;
     if (*empty)
         return true;
     rf_path_map through = *map;
     size_t outer, inner;
-    through.box[axis] = bounds.hull;
+    through.box[axis] = hull;
     rf_path_map_split(map, axis, &outer, &inner);
     if (!rf_path_map_take(&through, arena))
         return false;
@@ -62,7 +56,7 @@ static bool link_axis(rf_path_map *map, int32_t axis, const rf_link *link, int64
     for (size_t o = 0; o < outer; o++)
         for (size_t i = 0; i < from; i++) {
             add_visit visit = {map->paths + (o * from + i) * inner, through.paths + o * to * inner,
-                               bounds.hull.first, inner};
+                               hull.first, inner};
             rf_link_visit(link, map->box[axis].first + (int64_t)i, extent, output_extent, add_row, &visit);
         }
     *map = through;
@@ -70,21 +64,6 @@ static bool link_axis(rf_path_map *map, int32_t axis, const rf_link *link, int64
 }
 
 /* ---- Axes that are tangled --------------------------------------------------------------------- */
-
-static bool counts_along(const rf_link *link)
-{
-    return link->kind >= RF_LINK_WINDOW && link->kind != RF_LINK_DIGITS;
-}
-
-static uint32_t axes_behind(const rf_link *link)
-{
-    uint32_t axes = 0;
-    if (counts_along(link))
-        return UINT32_C(1) << link->axis;
-    for (int32_t k = 0; link->kind == RF_LINK_DIGITS && k < link->term_count; k++)
-        axes |= UINT32_C(1) << link->terms[k].axis;
-    return axes;
-}
 
 /* Input axes that can't be walked one by one, since they share output axes or are digits of
  * several, and the output axes behind them; as bits. */
@@ -97,14 +76,14 @@ static tangle find_tangle(const rf_link *links, int32_t rank)
     tangle found = {0, 0};
     uint32_t used = 0;
     for (int32_t b = 0; b < rank; b++) {
-        uint32_t axes = axes_behind(&links[b]);
+        uint32_t axes = rf_link_axes(&links[b]);
         if (links[b].kind == RF_LINK_DIGITS)
             found.outputs |= axes;
         found.outputs |= axes & used;
         used |= axes;
     }
     for (int32_t b = 0; b < rank; b++)
-        if (links[b].kind == RF_LINK_DIGITS || (axes_behind(&links[b]) & found.outputs))
+        if (links[b].kind == RF_LINK_DIGITS || (rf_link_axes(&links[b]) & found.outputs))
             found.inputs |= UINT32_C(1) << b;
     return found;
 }
@@ -229,7 +208,7 @@ static bool sum_unread(rf_path_map *map, const rf_link *links, int32_t rank, rf_
 {
     uint32_t read = 0;
     for (int32_t b = 0; b < rank; b++)
-        read |= axes_behind(&links[b]);
+        read |= rf_link_axes(&links[b]);
     for (int32_t a = 0; a < map->rank; a++)
         if (!(read >> a & 1) && !rf_path_map_sum(map, a, arena))
             return false;
@@ -238,10 +217,9 @@ static bool sum_unread(rf_path_map *map, const rf_link *links, int32_t rank, rf_
 
 /* From the output's axes to the input's, those still in the output's terms that can be walked one
  * by one. */
-static bool arrange(rf_path_map *map, const rf_link *links, const rf_shape *in, const rf_shape *out,
-                    rf_arena *arena, rf_path_map *arranged)
+static bool arrange(rf_path_map *map, tangle found, const rf_link *links, const rf_shape *in,
+                    const rf_shape *out, rf_arena *arena, rf_path_map *arranged)
 {
-    tangle found = find_tangle(links, in->rank);
     int32_t order[RF_MAX_RANK], outputs[RF_MAX_RANK], axes = 0, rank = 0, place[RF_MAX_RANK];
     tangled_axes tangled;
     rf_path_map sorted, untangled;
@@ -252,7 +230,7 @@ static bool arrange(rf_path_map *map, const rf_link *links, const rf_shape *in, 
         return false;
     int32_t next_tangled = 0, next_free = tangled.count;
     for (int32_t b = 0; b < in->rank; b++) {
-        bool is_tangled = found.inputs >> b & 1, is_free = !is_tangled && counts_along(&links[b]);
+        bool is_tangled = found.inputs >> b & 1, is_free = !is_tangled && rf_link_counts(&links[b]);
         place[b] = is_tangled ? next_tangled++ : is_free ? next_free++ : -1;
         if (is_free)
             order[rank++] = links[b].axis;
@@ -266,15 +244,15 @@ static bool through_links(const rf_path_map *map, const rf_link *links, const rf
                           rf_arena *arena, rf_path_map *through, bool *empty)
 {
     rf_path_map work = *map;
-    uint32_t tangled = find_tangle(links, in->rank).inputs;
-    if (!sum_unread(&work, links, in->rank, arena) || !arrange(&work, links, in, out, arena, through))
+    tangle found = find_tangle(links, in->rank);
+    if (!sum_unread(&work, links, in->rank, arena) || !arrange(&work, found, links, in, out, arena, through))
         return false;
     for (int32_t b = 0; b < in->rank && !*empty; b++) {
         if (links[b].kind == RF_LINK_ALL)
             through->box[b] = (rf_range){0, in->dims[b] - 1};
         else if (links[b].kind == RF_LINK_RANGE)
             through->box[b] = (rf_range){links[b].first, links[b].last};
-        else if (!(tangled >> b & 1)
+        else if (!(found.inputs >> b & 1)
                  && !link_axis(through, b, &links[b], in->dims[b], out->dims[links[b].axis], arena, empty))
             return false;
         *empty |= through->box[b].first > through->box[b].last;
@@ -294,8 +272,7 @@ static rf_status step(const rf_graph *graph, const rf_node *node, uint32_t outpu
     const rf_path_map *map = maps[from - graph->values];
     rf_path_map through, *known = maps[to - graph->values];
     bool empty = false;
-    bool done = through_links(map, links, &to->shape, &from->shape, arena, &through, &empty);
-    if (!done)
+    if (!through_links(map, links, &to->shape, &from->shape, arena, &through, &empty))
         return RF_ERROR_MEMORY;
     if (empty)
         return RF_OK;

@@ -85,15 +85,17 @@ static bool add_block(rf_arena *arena, size_t needed)
 void *rf_arena_take(rf_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
+    bool fits = !__builtin_mul_overflow(count, size, &bytes) && bytes <= SIZE_MAX - alignof(max_align_t);
+    if (fits) {
+        bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+        if (bytes == 0)
+            bytes = alignof(max_align_t);
+        fits = bytes <= (size_t)(arena->end - arena->next) || add_block(arena, bytes);
+    }
+    if (!fits) {
+        arena->refused = true;
         return NULL;
-    if (bytes > SIZE_MAX - alignof(max_align_t))
-        return NULL;
-    bytes = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    if (bytes == 0)
-        bytes = alignof(max_align_t);
-    if (bytes > (size_t)(arena->end - arena->next) && !add_block(arena, bytes))
-        return NULL;
+    }
     void *piece = arena->next;
     arena->next += bytes;
     return memset(piece, 0, bytes);

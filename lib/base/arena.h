@@ -25,6 +25,7 @@ typedef struct rf_arena {
     size_t block_bytes;   /* of the next ordinary block */
     size_t expected;      /* bytes of the next block, where known; 0 otherwise */
     bool limited;         /* bytes_limit has refused a piece */
+    bool refused;         /* a piece was refused, for whatever reason */
 } rf_arena;
 
 /* `allocator` NULL means malloc and free. Takes nothing yet. */

@@ -9,6 +9,7 @@
 #ifndef RF_OPS_LINK_H
 #define RF_OPS_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rfield/network.h>
@@ -57,6 +58,29 @@ typedef struct rf_link {
     int32_t term_count;
     rf_link_term terms[RF_MAX_RANK];
 } rf_link;
+
+/* Whether the link follows the index of one output axis, `axis`. */
+static inline bool rf_link_counts(const rf_link *link)
+{
+    return link->kind >= RF_LINK_WINDOW && link->kind != RF_LINK_DIGITS;
+}
+
+/* Whether index i reads index i, of whichever axis. */
+static inline bool rf_link_is_same(const rf_link *link)
+{
+    return link->kind == RF_LINK_WINDOW && link->kernel == 1 && link->stride == 1 && link->pad == 0;
+}
+
+/* The output axes that the link depends on, as bits. */
+static inline uint32_t rf_link_axes(const rf_link *link)
+{
+    uint32_t axes = 0;
+    if (rf_link_counts(link))
+        return UINT32_C(1) << link->axis;
+    for (int32_t k = 0; link->kind == RF_LINK_DIGITS && k < link->term_count; k++)
+        axes |= UINT32_C(1) << link->terms[k].axis;
+    return axes;
+}
 
 static inline void rf_link_nothing(rf_link *link)
 {

@@ -171,3 +171,20 @@ void rf_link_everything(const rf_node *node, uint32_t output, uint32_t input, rf
     for (int32_t axis = 0; axis < node->inputs[input]->shape.rank; axis++)
         rf_link_all(&links[axis]);
 }
+
+bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+{
+    const rf_value *value = node->inputs[input];
+    if (!value || value->constant || !node->outputs[output] || node->outputs[output]->constant)
+        return false;
+    if (!node->op)
+        rf_link_everything(node, output, input, links);
+    else if (node->op->link)
+        node->op->link(node, output, input, links);
+    else
+        rf_link_broadcast(node, output, input, links);
+    for (int32_t axis = 0; axis < value->shape.rank; axis++)
+        if (links[axis].kind == RF_LINK_NOTHING)
+            return false;
+    return true;
+}

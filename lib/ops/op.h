@@ -228,4 +228,8 @@ void rf_link_broadcast(const rf_node *node, uint32_t output, uint32_t input, rf_
 /* Every axis of the input is seen whole. */
 void rf_link_everything(const rf_node *node, uint32_t output, uint32_t input, rf_link *links);
 
+/* The links of one input, from its row; room for RF_MAX_RANK. An operator without a row sees
+ * everything. False where the output does not depend on the input's elements. */
+bool rf_node_links(const rf_node *node, uint32_t output, uint32_t input, rf_link *links);
+
 #endif

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "readers/network_owner.h"
 
-#include <string.h>
-
 #include "base/failure.h"
-
-/* A caller built against an older header passes a shorter struct: what it lacks keeps its default. */
-static rf_status complete_options(const rf_load_options *given, rf_load_options *options,
-                                  rf_error *error)
-{
-    *options = (rf_load_options)RF_LOAD_OPTIONS_DEFAULT;
-    if (!given)
-        return RF_OK;
-    if (given->size < sizeof given->size)
-        return rf_fail(error, RF_ERROR_ARGUMENT, "rf_load_options",
-                       "rf_load_options.size is %zu; start from RF_LOAD_OPTIONS_DEFAULT",
-                       given->size);
-    memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
-    return RF_OK;
-}
+#include "base/options.h"
 
 rf_status rf_network_owner_no_memory(const rf_network_owner *owner, rf_error *error)
 {
@@ -29,8 +13,9 @@ rf_status rf_network_owner_make(const rf_load_options *options, rf_network_owner
                                 rf_error *error)
 {
     *owner = NULL;
-    rf_load_options complete;
-    RF_TRY(complete_options(options, &complete, error));
+    rf_load_options complete = RF_LOAD_OPTIONS_DEFAULT;
+    RF_TRY(rf_options_take(&complete, sizeof complete, options, "rf_load_options", "RF_LOAD_OPTIONS_DEFAULT",
+                           error));
     rf_arena arena;
     rf_arena_init(&arena, complete.allocator, complete.limits.memory_bytes);
     rf_network_owner *made = RF_TAKE(&arena, rf_network_owner, 1);
