@@ -29,7 +29,8 @@ extern "C" {
     X(ERROR_SHAPE, "a tensor's shape or type does not fit")                     \
     X(ERROR_UNBOUND, "a dimension is unknown and was not bound")                \
     X(ERROR_OVERFLOW, "a size or count exceeds its integer type")               \
-    X(ERROR_NOT_FOUND, "nothing has the name or index that was asked for")
+    X(ERROR_NOT_FOUND, "nothing has the name or index that was asked for")      \
+    X(ERROR_STOPPED, "the caller's observer ended the work")
 
 /** What a function came to. Zero is success. */
 typedef enum rf_status {

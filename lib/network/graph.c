@@ -81,6 +81,20 @@ static rf_status add_value(rf_graph *graph, const char *name, rf_value **value, 
     return RF_OK;
 }
 
+/* Only inputs have names yet. */
+static rf_status fix_inputs(rf_graph *graph, const rf_graph_options *options, rf_error *error)
+{
+    for (size_t i = 0; i < options->fixed_count; i++) {
+        const rf_tensor *fixed = &options->fixed[i];
+        uint32_t number = fixed->name ? rf_names_find(&graph->names, fixed->name) : RF_NO_NUMBER;
+        if (number == RF_NO_NUMBER)
+            return rf_fail(error, RF_ERROR_NOT_FOUND, fixed->name, "the network has no input '%.100s'",
+                           fixed->name ? fixed->name : "");
+        RF_TRY(rf_infer_fixed(&graph->values[number], fixed, error));
+    }
+    return RF_OK;
+}
+
 static rf_status add_inputs(rf_graph *graph, const rf_graph_options *options, rf_error *error)
 {
     const rf_network *network = graph->network;
@@ -91,6 +105,7 @@ static rf_status add_inputs(rf_graph *graph, const rf_graph_options *options, rf
         RF_TRY(rf_infer_input(value, options->bindings, options->binding_count, error));
     }
     graph->input_count = network->input_count;
+    RF_TRY(fix_inputs(graph, options, error));
     return rf_infer_check_bindings(network, options->bindings, options->binding_count, error);
 }
 
@@ -249,7 +264,7 @@ static rf_status build(rf_graph *graph, const rf_graph_options *options, rf_erro
     RF_TRY(add_nodes(graph, slots, error));
     RF_TRY(connect(graph));
     RF_TRY(rf_graph_order(graph, error));
-    RF_TRY(rf_infer_nodes(graph, options->allow_unknown));
+    RF_TRY(rf_infer_nodes(graph, options));
     RF_TRY(list_outputs(graph, error));
     for (size_t n = 0; n < graph->node_count; n++)
         graph->nodes[n].error = NULL;

@@ -30,7 +30,10 @@ typedef struct rf_graph {
 typedef struct rf_graph_options {
     const rf_binding *bindings;
     size_t binding_count;
+    const rf_tensor *fixed;  /* inputs that are constants: name, dtype, shape, data */
+    size_t fixed_count;
     bool allow_unknown;
+    bool fold_floats;        /* as far as limits.folded_elements and not only what shapes need */
     const rf_allocator *allocator;
     rf_limits limits;
 } rf_graph_options;

@@ -4,13 +4,8 @@
 #include <string.h>
 
 #include "network/attributes.h"
+#include "network/folding.h"
 #include "ops/element.h"
-
-/* Shape arithmetic is made of integers; of floats it needs at most a few scales. */
-enum { FOLDED_FLOATS = 1024 };
-
-/* Elements that the folding of one network may look at, so that no description makes it slow. */
-static const uint64_t most_folding = UINT64_C(1) << 26;
 
 static rf_status bind_dims(rf_value *value, const rf_binding *binding, rf_error *error)
 {
@@ -59,6 +54,21 @@ rf_status rf_infer_input(rf_value *value, const rf_binding *bindings, size_t cou
     if (value->shape.rank > 0 && value->shape.dims[0] == RF_UNKNOWN_DIM)
         value->shape.dims[0] = 1;
     return check_shape(value, "input", error);
+}
+
+rf_status rf_infer_fixed(rf_value *value, const rf_tensor *fixed, rf_error *error)
+{
+    if (value->dtype != fixed->dtype)
+        return rf_fail(error, RF_ERROR_SHAPE, value->name, "input '%.100s' holds %s, but %s is given", value->name,
+                       rf_dtype_name(value->dtype), rf_dtype_name(fixed->dtype));
+    if (!fixed->data || fixed->data_bytes != value->bytes)
+        return rf_fail(error, RF_ERROR_SHAPE, value->name, "input '%.100s' of shape %s is given %zu bytes instead of %llu",
+                       value->name, rf_shape_print(&value->shape).text, fixed->data ? fixed->data_bytes : 0,
+                       (unsigned long long)value->bytes);
+    value->data = fixed->data;
+    value->data_bytes = fixed->data_bytes;
+    value->constant = true;
+    return RF_OK;
 }
 
 rf_status rf_infer_constant(rf_value *value, rf_error *error)
@@ -113,55 +123,6 @@ static rf_status check_arity(const rf_node *node)
     return RF_OK;
 }
 
-static bool all_inputs(const rf_node *node, bool need_data)
-{
-    for (uint32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && (need_data ? !node->inputs[i]->data : !node->inputs[i]->constant))
-            return false;
-    return true;
-}
-
-static bool is_foldable(const rf_value *value, const rf_limits *limits)
-{
-    uint64_t most = rf_dtype_is_float(value->dtype) ? FOLDED_FLOATS : limits->folded_elements;
-    return rf_elements(&value->shape) <= most && rf_dtype_bits(value->dtype) >= 8;
-}
-
-/* Whether the elements of all inputs and outputs are few enough; they are then taken off *budget. */
-static bool affordable(const rf_node *node, uint64_t *budget)
-{
-    uint64_t elements = 1;
-    for (uint32_t i = 0; i < node->input_count + node->output_count; i++) {
-        const rf_value *value = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
-        if (!value)
-            continue;
-        if (!is_foldable(value, node->limits))
-            return false;
-        elements += rf_elements(&value->shape);
-    }
-    if (elements > *budget)
-        return false;
-    *budget -= elements;
-    return true;
-}
-
-static rf_status fold(rf_node *node, uint64_t *budget)
-{
-    if (!node->op->evaluate || !all_inputs(node, true))
-        return RF_OK;
-    for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] && node->outputs[i]->data)
-            return RF_OK;
-    if (!affordable(node, budget))
-        return RF_OK;
-    for (uint32_t i = 0; i < node->output_count; i++) {
-        void *data;
-        if (node->outputs[i])
-            RF_TRY(rf_node_take_data(node, node->outputs[i], &data));
-    }
-    return node->op->evaluate(node);
-}
-
 /* Sets their bytes too. */
 static rf_status check_outputs(const rf_node *node)
 {
@@ -176,7 +137,9 @@ static rf_status check_outputs(const rf_node *node)
 
 static void mark_constants(const rf_node *node)
 {
-    bool constant = all_inputs(node, false);
+    bool constant = true;
+    for (uint32_t i = 0; i < node->input_count; i++)
+        constant &= !node->inputs[i] || node->inputs[i]->constant;
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i])
             node->outputs[i]->constant = constant || node->outputs[i]->data;
@@ -239,23 +202,35 @@ static bool is_onnx_domain(const char *domain)
     return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
 }
 
-static rf_status infer_node(rf_node *node, uint64_t *budget)
+/* Shapes are fixed before running, so nothing can follow a tensor whose shape is not. */
+static rf_status check_settled(const rf_node *node)
+{
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && node->inputs[i]->ragged)
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED,
+                                "the shape of its input '%.80s' depends on elements known only when running",
+                                node->inputs[i]->name);
+    return RF_OK;
+}
+
+static rf_status infer_node(rf_node *node, rf_folding *folding)
 {
     RF_TRY(check_arity(node));
+    RF_TRY(check_settled(node));
     RF_TRY(rf_attributes_apply(node));
     RF_TRY(node->op->infer(node));
     RF_TRY(check_outputs(node));
-    return fold(node, budget);
+    return rf_folding_node(folding, node);
 }
 
-rf_status rf_infer_nodes(rf_graph *graph, bool allow_unknown)
+rf_status rf_infer_nodes(rf_graph *graph, const rf_graph_options *options)
 {
     declarations stated = {.made = false};
-    uint64_t budget = most_folding;
+    rf_folding folding = rf_folding_start(options->fold_floats);
     for (size_t n = 0; n < graph->node_count; n++) {
         rf_node *node = &graph->nodes[n];
         node->op = is_onnx_domain(node->layer->domain) ? rf_op_find(node->layer->type) : NULL;
-        RF_TRY(node->op ? infer_node(node, &budget) : infer_unknown(graph, node, allow_unknown, &stated));
+        RF_TRY(node->op ? infer_node(node, &folding) : infer_unknown(graph, node, options->allow_unknown, &stated));
         mark_constants(node);
     }
     return RF_OK;

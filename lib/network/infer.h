@@ -9,6 +9,9 @@
  * first dimension becomes 1. */
 rf_status rf_infer_input(rf_value *value, const rf_binding *bindings, size_t count, rf_error *error);
 
+/* Makes an input, whose shape is bound, a constant of the elements given. */
+rf_status rf_infer_fixed(rf_value *value, const rf_tensor *fixed, rf_error *error);
+
 /* Gives a declared constant its type, shape and data. */
 rf_status rf_infer_constant(rf_value *value, rf_error *error);
 
@@ -17,6 +20,6 @@ rf_status rf_infer_check_bindings(const rf_network *network, const rf_binding *b
                                   rf_error *error);
 
 /* Infers all nodes in order and folds the elements of small constants. */
-rf_status rf_infer_nodes(rf_graph *graph, bool allow_unknown);
+rf_status rf_infer_nodes(rf_graph *graph, const rf_graph_options *options);
 
 #endif

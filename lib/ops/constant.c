@@ -171,7 +171,7 @@ static rf_status evaluate_filled(rf_node *node)
     if (!out || !params->value)
         return RF_OK;
     if (!params->value->data)
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     uint64_t count = rf_elements(&out->shape);
     for (uint64_t i = 0; i < count; i++)
         rf_fold_move(rf_fold_data(out), i, params->value->data, 0, rf_dtype_bits(out->dtype) / 8);

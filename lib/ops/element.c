@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/element.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct {
@@ -128,10 +129,62 @@ static int64_t int_of_double(double number)
     return (int64_t)number;
 }
 
+/* ---- Floats of 16 bits -------------------------------------------------------------------- */
+
+/* How the bits of a short float are shared out; both kinds have a sign and an implied leading 1. */
+typedef struct short_float {
+    int fraction_bits, bias, exponents;
+} short_float;
+
+static const short_float half = {.fraction_bits = 10, .bias = 15, .exponents = 31};
+static const short_float brain = {.fraction_bits = 7, .bias = 127, .exponents = 255};
+
+static double read_short(const short_float *kind, const unsigned char *at)
+{
+    uint16_t bits;
+    memcpy(&bits, at, sizeof bits);
+    int fraction = bits & ((1 << kind->fraction_bits) - 1);
+    int exponent = bits >> kind->fraction_bits & kind->exponents;
+    double magnitude;
+    if (exponent == kind->exponents)
+        magnitude = fraction ? (double)NAN : (double)INFINITY;
+    else if (exponent == 0)
+        magnitude = ldexp(fraction, 1 - kind->bias - kind->fraction_bits);
+    else
+        magnitude = ldexp(fraction + (1 << kind->fraction_bits), exponent - kind->bias - kind->fraction_bits);
+    return bits >> 15 ? -magnitude : magnitude;
+}
+
+/* Rounded to the nearest, halves to even; past the largest, infinity. */
+static uint16_t short_bits(const short_float *kind, double magnitude)
+{
+    int infinity = kind->exponents << kind->fraction_bits;
+    if (magnitude != magnitude)
+        return (uint16_t)(infinity | 1 << (kind->fraction_bits - 1));
+    if (magnitude == (double)INFINITY)
+        return (uint16_t)infinity;
+    int exponent;
+    frexp(magnitude, &exponent);
+    exponent = exponent - 1 < 1 - kind->bias ? 1 - kind->bias : exponent - 1;
+    double scaled = nearbyint(ldexp(magnitude, kind->fraction_bits - exponent));
+    int64_t bits = (int64_t)scaled + ((int64_t)(exponent + kind->bias - 1) << kind->fraction_bits);
+    return (uint16_t)(bits > infinity ? infinity : bits);
+}
+
+static void store_short(const short_float *kind, unsigned char *at, double number)
+{
+    uint16_t bits = (uint16_t)(short_bits(kind, fabs(number)) | (signbit(number) ? 0x8000 : 0));
+    memcpy(at, &bits, sizeof bits);
+}
+
 double rf_value_float(const rf_value *value, uint64_t i)
 {
     const unsigned char *data = value->data;
     switch (value->dtype) {
+    case RF_FLOAT16:
+        return read_short(&half, data + 2 * i);
+    case RF_BFLOAT16:
+        return read_short(&brain, data + 2 * i);
 #define READ_CASE(dtype, type)                                  \
     case dtype: {                                               \
         type element;                                           \
@@ -148,7 +201,7 @@ double rf_value_float(const rf_value *value, uint64_t i)
 int64_t rf_value_int(const rf_value *value, uint64_t i)
 {
     const unsigned char *data = value->data;
-    if (value->dtype == RF_FLOAT32 || value->dtype == RF_FLOAT64)
+    if (rf_dtype_is_float(value->dtype))
         return int_of_double(rf_value_float(value, i));
     switch (value->dtype) {
 #define READ_CASE(dtype, type)                                  \
@@ -187,6 +240,8 @@ void rf_store_float(void *data, rf_dtype dtype, uint64_t i, double number)
     } else if (dtype == RF_FLOAT32) {
         float element = (float)number;
         memcpy((unsigned char *)data + i * sizeof element, &element, sizeof element);
+    } else if (dtype == RF_FLOAT16 || dtype == RF_BFLOAT16) {
+        store_short(dtype == RF_FLOAT16 ? &half : &brain, (unsigned char *)data + 2 * i, number);
     } else {
         rf_store_int(data, dtype, i, int_of_double(number));
     }

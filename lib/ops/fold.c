@@ -6,6 +6,8 @@
 bool rf_fold_reads(rf_dtype dtype)
 {
     switch (dtype) {
+    case RF_FLOAT16:
+    case RF_BFLOAT16:
     case RF_FLOAT32:
     case RF_FLOAT64:
     case RF_UINT8:
@@ -22,14 +24,11 @@ bool rf_fold_reads(rf_dtype dtype)
     }
 }
 
-rf_status rf_fold_forget(const rf_node *node)
+rf_status rf_fold_refuse(const rf_node *node)
 {
-    for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i]) {
-            node->outputs[i]->data = NULL;
-            node->outputs[i]->data_bytes = 0;
-        }
-    return RF_OK;
+    const rf_value *in = rf_input(node, 0), *out = rf_output(node, 0);
+    return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it is not computed from %s to %s",
+                        in ? rf_dtype_name(in->dtype) : "nothing", out ? rf_dtype_name(out->dtype) : "nothing");
 }
 
 static bool all_readable(rf_value *const *values, uint32_t count)
@@ -107,12 +106,12 @@ rf_status rf_fold_copy(rf_node *node)
 rf_status rf_fold_each(const rf_node *node, int64_t (*ints)(int64_t), double (*floats)(double))
 {
     if (!rf_fold_ready(node))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     const rf_value *in = node->inputs[0], *out = node->outputs[0];
     uint64_t count = rf_elements(&out->shape);
     bool as_float = rf_dtype_is_float(in->dtype);
     if (as_float ? !floats : !ints)
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     for (uint64_t i = 0; i < count; i++) {
         if (as_float)
             rf_store_float(rf_fold_data(out), out->dtype, i, floats(rf_value_float(in, i)));
@@ -149,7 +148,7 @@ static bool has_functions(const rf_node *node, rf_fold_ints ints, rf_fold_floats
 rf_status rf_fold_pairs(const rf_node *node, int32_t shift, rf_fold_ints ints, rf_fold_floats floats)
 {
     if (!rf_fold_ready(node) || !has_functions(node, ints, floats))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     const rf_value *a = node->inputs[0], *b = node->inputs[1], *out = node->outputs[0];
     uint64_t count = rf_elements(&out->shape);
     rf_view view_a, view_b;
@@ -166,7 +165,7 @@ rf_status rf_fold_pairs(const rf_node *node, int32_t shift, rf_fold_ints ints, r
 rf_status rf_fold_series(const rf_node *node, rf_fold_ints ints, rf_fold_floats floats)
 {
     if (!rf_fold_ready(node) || !has_functions(node, ints, floats))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     const rf_value *out = node->outputs[0];
     uint64_t count = rf_elements(&out->shape);
     for (uint32_t input = 0; input < node->input_count; input++) {

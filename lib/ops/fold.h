@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Computing elements ahead of time, for the shape arithmetic of graphs.
+ * What the reference computations of many rows share.
  *
- * Small and rarely on the hot path, so it favours plainness: elements are read
- * one by one, integers as int64_t and floats as double.
+ * They fold shape arithmetic, run what no fast kernel knows and judge the fast
+ * kernels, so they favour plainness: elements are read one by one, integers as
+ * int64_t and floats as double.
  */
 #ifndef RF_OPS_FOLD_H
 #define RF_OPS_FOLD_H
@@ -13,8 +14,9 @@
 /* Types whose elements rf_value_int and rf_value_float give without loss of meaning. */
 bool rf_fold_reads(rf_dtype dtype);
 
-/* Makes the outputs' elements unknown again: for types and values that only running computes. */
-rf_status rf_fold_forget(const rf_node *node);
+/* RF_ERROR_UNSUPPORTED that names the types: what an `evaluate` returns for types that it does not
+ * compute with. */
+rf_status rf_fold_refuse(const rf_node *node);
 
 /* Whether all inputs and outputs are of types that arithmetic reads and are present. */
 bool rf_fold_ready(const rf_node *node);

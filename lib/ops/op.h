@@ -33,6 +33,7 @@ typedef struct rf_value {
     int32_t producer;             /* index of the node; -1 for inputs and constants */
     bool constant;                /* depends on no network input */
     bool in_description;          /* a constant that the description declares */
+    bool ragged;                  /* extents are upper bounds: `evaluate` sets the real ones */
 } rf_value;
 
 /* A weight that the description implies without naming a tensor. */
@@ -53,7 +54,9 @@ typedef struct rf_node {
     uint32_t input_count, output_count;
     int32_t opset;
     rf_implied *implied;       /* a list; NULL for none */
-    void *state;               /* what `infer` leaves for `link` and `cost`; may be NULL */
+    void *state;               /* what `infer` leaves for the other functions; may be NULL */
+    void *scratch;             /* in `evaluate`: as many bytes as the row's `scratch` asks for */
+    rf_counts *tally;          /* in `evaluate`: where it adds the operations that it does; may be NULL */
     rf_arena *arena;
     const rf_limits *limits;
     rf_error *error;
@@ -105,6 +108,8 @@ typedef struct rf_cost {
     uint64_t window_taps;    /* kernel elements of a convolution or pool, one channel; 0 otherwise */
 } rf_cost;
 
+struct rf_task;
+
 typedef struct rf_op {
     const char *type;
     rf_op_class class;
@@ -134,9 +139,20 @@ typedef struct rf_op {
     /* Counts operations. NULL means none. False on overflow of 64 bits. */
     bool (*cost)(const rf_node *node, rf_cost *cost);
 
-    /* Computes `data` of the outputs (allocated, sized, zeroed) from inputs whose data is known.
-     * NULL where the operator is never needed for shapes. */
+    /* The reference: computes `data` of the outputs (memory of the right size, any content) from
+     * the inputs' data, all row-major without gaps and of any alignment. Called while shapes are
+     * inferred, where all inputs are known, and when a network runs: it allocates nothing, keeps
+     * nothing, and writes only the outputs, the scratch and the tally. Floats of 32 bits and fewer
+     * are computed in double and rounded once. An output that is `ragged` gets its real shape.
+     * Types that it does not compute with: RF_ERROR_UNSUPPORTED. NULL where the row cannot run. */
     rf_status (*evaluate)(rf_node *node);
+
+    /* Bytes of working memory for `evaluate`, aligned for any type. NULL: none. False on overflow. */
+    bool (*scratch)(const rf_node *node, uint64_t *bytes);
+
+    /* Says what the layer is in terms of the few tasks that fast kernels know (ops/task.h). False,
+     * or NULL, where no task fits: the layer then runs by `evaluate`. */
+    bool (*lower)(const rf_node *node, struct rf_task *task);
 } rf_op;
 
 #define RF_MANY UINT32_MAX

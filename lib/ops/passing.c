@@ -54,7 +54,7 @@ static void link_dropout(const rf_node *node, uint32_t output, uint32_t input, r
 static rf_status evaluate_dropout(rf_node *node)
 {
     if (rf_output(node, 1) || rf_input(node, 2))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     return rf_fold_copy(node);
 }
 
@@ -114,7 +114,7 @@ static rf_status evaluate_cast(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
     if (!out || !rf_fold_reads(in->dtype) || !rf_fold_reads(out->dtype))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     uint64_t count = rf_elements(&out->shape);
     for (uint64_t i = 0; i < count; i++)
         convert(in, out, i);

@@ -235,7 +235,7 @@ static rf_status join(const rf_node *node, const join_rule *rule)
     const reduced_axes *axes = node->state;
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
     if (!out || !rf_fold_reads(in->dtype) || (rule->needs_one && axes->count == 0))
-        return rf_fold_forget(node);
+        return rf_fold_refuse(node);
     rf_view outer, inner;
     rf_shape inner_shape;
     split_views(node, &outer, &inner_shape, &inner);

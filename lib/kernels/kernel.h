@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fast kernel, prepared for one layer: what its maker fills in, and how it is called.
+ *
+ * Makers see shapes, strides and constant weights and choose; a run then has
+ * nothing to decide. Work is split into units whose results don't depend on how
+ * the units are shared out, so that the bits are the same for any thread count.
+ */
+#ifndef RF_KERNELS_KERNEL_H
+#define RF_KERNELS_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "ops/task.h"
+
+/* Where the elements of a tensor lie: first element + SUM strides[k] * index[k], in elements.
+ * A stride may be 0 (repeated) or negative in what is read, never in what is written. */
+typedef struct rf_strided {
+    int32_t rank;
+    int64_t dims[RF_MAX_RANK];
+    int64_t strides[RF_MAX_RANK];
+} rf_strided;
+
+typedef struct rf_kernel_call {
+    void *const *data;  /* first elements of the operands, in the order that the spec states */
+    const void *packed; /* what `pack` wrote, 64-byte aligned */
+    void *scratch;      /* this worker's, 64-byte aligned */
+    size_t begin, end;  /* units to do */
+} rf_kernel_call;
+
+typedef struct rf_work {
+    const char *algorithm; /* static text for reports, such as "direct 14x32" */
+    const void *plan;      /* the kernel's own, in the arena that its maker was given */
+    void (*run)(const void *plan, const rf_kernel_call *call);
+    size_t units;          /* at least 1, unless there is nothing to do */
+    size_t grain;          /* units worth handing to a worker at once; at least 1 */
+    uint64_t scratch_bytes; /* for each worker */
+    uint64_t packed_bytes; /* 0: no weights to prepare */
+    void (*pack)(const void *plan, void *packed);
+    uint64_t operations;   /* about how many multiply-adds in all, to decide whether threads pay */
+} rf_work;
+
+/* What is done to an element before it is stored: map(x + residual). */
+typedef struct rf_epilogue {
+    bool residual; /* an operand of the output's shape is added */
+    rf_map map;
+} rf_epilogue;
+
+/* operands: input, output, residual (where there is one). Input is [N, C, spatial...]. */
+typedef struct rf_convolution_spec {
+    int32_t axes; /* 1 to 3 */
+    rf_window windows[RF_MAX_SPATIAL];
+    bool transposed;
+    int64_t groups;
+    rf_strided input, output, residual;
+    const void *weights; /* float32 as ONNX orders them, any alignment; alive as long as the model */
+    const float *scale;  /* NULL, or a factor for each output channel's weights */
+    const float *bias;   /* NULL, or one for each output channel */
+    rf_epilogue epilogue;
+    bool exact;          /* no algorithm that rounds differently from a sum of products */
+} rf_convolution_spec;
+
+/*
+ * operands: a, output, residual (where there is one), and after them b where it has no `constant`.
+ * Output [.., m, n] = alpha * a [.., m, k] b [.., k, n] + bias, batch axes broadcast by strides:
+ * a, b and output have the same rank, with a batch stride of 0 where repeated.
+ */
+typedef struct rf_matmul_spec {
+    rf_strided a, b, output, residual;
+    const void *constant; /* b's elements (any alignment) where they are constant, else NULL */
+    float alpha;
+    const float *scale;   /* NULL, or a factor for each column n of b */
+    const float *bias;    /* NULL, or one for each column n */
+    rf_epilogue epilogue;
+} rf_matmul_spec;
+
+/* operands: input, output. */
+typedef struct rf_pool_spec {
+    int32_t axes;
+    rf_window windows[RF_MAX_SPATIAL];
+    bool average, count_include_pad;
+    rf_strided input, output;
+    rf_map map;
+} rf_pool_spec;
+
+/* operands: input, output, of equal dims. They may be the same memory with the same strides. */
+typedef struct rf_map_spec {
+    rf_strided input, output;
+    rf_map map;
+} rf_map_spec;
+
+/* operands: first, second, output; inputs have the output's rank, stride 0 where broadcast. The
+ * output may be the same memory with the same strides as an input. */
+typedef struct rf_pair_spec {
+    rf_pair_function function;
+    rf_strided first, second, output;
+    rf_map map; /* applied to the result */
+} rf_pair_spec;
+
+/* operands: input, output. output = map(scale[c] * input + shift[c]), c along axis 1. May be in place. */
+typedef struct rf_scale_spec {
+    rf_strided input, output;
+    const float *scale, *shift;
+    rf_map map;
+} rf_scale_spec;
+
+/* operands: input, output. The output has the input's rank, with extent 1 on reduced axes. */
+typedef struct rf_reduce_spec {
+    rf_reduce_function function;
+    uint32_t axes;
+    rf_strided input, output;
+} rf_reduce_spec;
+
+/* operands: input, output, of equal dims. May be in place. */
+typedef struct rf_softmax_spec {
+    int32_t first, last;
+    bool logarithm;
+    rf_strided input, output;
+} rf_softmax_spec;
+
+/* operands: input, output. */
+typedef struct rf_resample_spec {
+    rf_strided input, output;
+    rf_axis_taps taps[RF_MAX_RANK];
+} rf_resample_spec;
+
+/* operands: input, output, of equal dims and any element type of 1, 2, 4 or 8 bytes (16: complex). */
+typedef struct rf_copy_spec {
+    size_t element_bytes;
+    rf_strided input, output;
+} rf_copy_spec;
+
+/* operands: output, whose elements all get the value. */
+typedef struct rf_fill_spec {
+    size_t element_bytes;
+    unsigned char value[16];
+    rf_strided output;
+} rf_fill_spec;
+
+/*
+ * The kernels of one instruction set. A maker returns false where its kernel cannot do what the
+ * spec asks (or the arena has no memory: see rf_arena.refused); the plan then tries another way.
+ */
+typedef struct rf_kernels {
+    const char *isa; /* "avx512", "avx2", "baseline", "neon" */
+    int vector_bytes;
+    bool (*convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*scale)(const rf_scale_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*reduce)(const rf_reduce_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*softmax)(const rf_softmax_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*resample)(const rf_resample_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*copy)(const rf_copy_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*fill)(const rf_fill_spec *spec, rf_arena *arena, rf_work *work);
+} rf_kernels;
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/machine.h"
+
+extern const rf_kernels rf_kernels_baseline;
+
+static const rf_kernels *const all[] = {&rf_kernels_baseline, NULL};
+
+const rf_kernels *const *rf_machine_kernels(void)
+{
+    return all;
+}

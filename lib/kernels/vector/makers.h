@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The makers of this instruction set; table.c lists them. What each promises: kernels/kernel.h. */
+#ifndef RF_KERNELS_VECTOR_MAKERS_H
+#define RF_KERNELS_VECTOR_MAKERS_H
+
+#include "kernels/kernel.h"
+#include "kernels/vector/vector.h"
+
+bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_scale)(const rf_scale_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_reduce)(const rf_reduce_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_softmax)(const rf_softmax_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_resample)(const rf_resample_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_copy)(const rf_copy_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_fill)(const rf_fill_spec *spec, rf_arena *arena, rf_work *work);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "network/folding.h"
+
+enum { FEW_FLOATS = 1024 };
+
+rf_folding rf_folding_start(bool floats)
+{
+    if (floats)
+        return (rf_folding){.budget = UINT64_C(1) << 30, .most_floats = UINT64_MAX};
+    return (rf_folding){.budget = UINT64_C(1) << 26, .most_floats = FEW_FLOATS};
+}
+
+static bool is_known(const rf_node *node)
+{
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i] && !node->inputs[i]->data)
+            return false;
+    return true;
+}
+
+static bool is_done(const rf_node *node)
+{
+    for (uint32_t i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && node->outputs[i]->data)
+            return true;
+    return false;
+}
+
+static bool is_foldable(const rf_folding *folding, const rf_node *node, const rf_value *value)
+{
+    uint64_t elements = rf_elements(&value->shape), most = node->limits->folded_elements;
+    if (rf_dtype_is_float(value->dtype) && folding->most_floats < most)
+        most = folding->most_floats;
+    return elements <= most && rf_dtype_bits(value->dtype) >= 8;
+}
+
+/* Whether the elements of all inputs and outputs are few enough; they are then taken off the budget. */
+static bool affordable(rf_folding *folding, const rf_node *node)
+{
+    uint64_t elements = 1;
+    for (uint32_t i = 0; i < node->input_count + node->output_count; i++) {
+        const rf_value *value = i < node->input_count ? node->inputs[i] : node->outputs[i - node->input_count];
+        if (!value)
+            continue;
+        if (!is_foldable(folding, node, value))
+            return false;
+        elements += rf_elements(&value->shape);
+    }
+    if (elements > folding->budget)
+        return false;
+    folding->budget -= elements;
+    return true;
+}
+
+static void forget(const rf_node *node)
+{
+    for (uint32_t i = 0; i < node->output_count; i++)
+        if (node->outputs[i]) {
+            node->outputs[i]->data = NULL;
+            node->outputs[i]->data_bytes = 0;
+        }
+}
+
+/* What the row cannot compute now stays unknown, which is no failure. */
+static rf_status evaluate(rf_node *node)
+{
+    rf_error *error = node->error, own = {.status = RF_OK};
+    uint64_t bytes = 0;
+    if (node->op->scratch && !node->op->scratch(node, &bytes))
+        return RF_OK;
+    node->scratch = bytes ? rf_arena_take(node->arena, 1, bytes) : NULL;
+    if (bytes && !node->scratch)
+        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory to compute it");
+    node->error = &own;
+    rf_status status = node->op->evaluate(node);
+    node->error = error;
+    node->scratch = NULL;
+    if (status == RF_ERROR_UNSUPPORTED) {
+        forget(node);
+        return RF_OK;
+    }
+    if (status != RF_OK && error)
+        *error = own;
+    return status;
+}
+
+rf_status rf_folding_node(rf_folding *folding, rf_node *node)
+{
+    if (!node->op->evaluate || !is_known(node) || is_done(node) || !affordable(folding, node))
+        return RF_OK;
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        void *data;
+        if (node->outputs[i])
+            RF_TRY(rf_node_take_data(node, node->outputs[i], &data));
+    }
+    return evaluate(node);
+}
