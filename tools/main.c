@@ -15,12 +15,15 @@ static const subcommand *const commands[] = {
     &field_command,
     &compare_command,
     &conventions_command,
+    &run_command,
+    &bench_command,
+    &verify_command,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static int print_overview(void)
 {
-    printf("rfield - what a convolutional network sees and costs, without running it\n\n"
+    printf("rfield - what a convolutional network sees and costs, and running it\n\n"
            "usage: rfield COMMAND ...\n\ncommands:\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);

@@ -2,7 +2,7 @@
 /**
  * @file
  * Everything that rfield offers, in order of use: describe or load a network,
- * analyse it, report on it; or call a kernel directly.
+ * analyse it, report on it; run it on tensors and pictures; or call a kernel directly.
  */
 #ifndef RFIELD_RFIELD_H
 #define RFIELD_RFIELD_H
@@ -14,5 +14,7 @@
 #include <rfield/analysis.h>
 #include <rfield/report.h>
 #include <rfield/kernels.h>
+#include <rfield/run.h>
+#include <rfield/tensors.h>
 
 #endif

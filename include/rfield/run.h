@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 
+#include <rfield/analysis.h>
 #include <rfield/kernels.h>
 #include <rfield/memory.h>
 #include <rfield/network.h>
@@ -77,6 +78,9 @@ typedef struct rf_compile_options {
     /** Of the caller's float32 buffers of rank 4: RF_NCHW, the network's own, or RF_NHWC, in which
      * case inputs and outputs are [N, H, W, C] in memory. Shapes are stated as NCHW either way. */
     rf_layout layout;
+    /** Every layer by itself and by plain loops that count what they do (rf_session_counts()): slow,
+     * for checking. */
+    bool reference;
     /** Only algorithms whose rounding error is that of a sum of products, in any order. */
     bool exact;
     /** "avx512", "avx2", "baseline": no better instruction set than this; NULL for the best. */
@@ -89,7 +93,7 @@ typedef struct rf_compile_options {
 /** The default allocator and limits, shapes as described, RF_NCHW. */
 #define RF_COMPILE_OPTIONS_DEFAULT                                                     \
     {.size = sizeof(rf_compile_options), .limits = {.memory_bytes = UINT64_C(1) << 36, \
-     .layers = 1000000, .tensors = 4000000, .folded_elements = UINT64_C(1) << 26, .nesting = 64}}
+     .layers = 1000000, .tensors = 4000000, .folded_elements = UINT64_C(1) << 27, .nesting = 64}}
 
 /**
  * Makes a model. The network must outlive it.
@@ -126,7 +130,8 @@ RF_API rf_model_memory rf_model_memory_needed(const rf_model *model);
 
 /** One step of a model, as decided at compile time. */
 typedef struct rf_model_step {
-    const char *layer;      /**< the network's layer whose result it gives, or feeds */
+    const char *layer;      /**< the network's layer that it is for; "" for a copy of an input */
+    size_t index;           /**< of that layer in rf_analysis::layers of the same network; SIZE_MAX for none */
     const char *type;       /**< that layer's operator; "" for a copy between layouts */
     const char *algorithm;  /**< the kernel; "reference" for the plain loops */
     const char *fused;      /**< what else it does, such as "Add, Relu"; "" for nothing */
@@ -183,6 +188,10 @@ RF_API rf_status rf_session_bind_input(rf_session *session, const char *name, co
 /** An output after a run: its type, its real shape, and where its elements are. RF_ERROR_NOT_FOUND. */
 RF_API rf_status rf_session_output(const rf_session *session, const char *name, rf_tensor *output,
                                    rf_error *error);
+
+/** What step `i` has done in the last run, of a model compiled as rf_compile_options::reference;
+ * nothing otherwise. */
+RF_API rf_counts rf_session_counts(const rf_session *session, size_t i);
 
 /** Called before each step, from the thread that called rf_run(); false ends the run. */
 typedef bool (*rf_step_observer)(void *context, const rf_session *session, size_t step);

@@ -6,7 +6,7 @@ enum { FEW_FLOATS = 1024 };
 rf_folding rf_folding_start(bool floats)
 {
     if (floats)
-        return (rf_folding){.budget = UINT64_C(1) << 30, .most_floats = UINT64_MAX};
+        return (rf_folding){.budget = UINT64_C(1) << 29, .most_floats = UINT64_MAX};
     return (rf_folding){.budget = UINT64_C(1) << 26, .most_floats = FEW_FLOATS};
 }
 
@@ -34,7 +34,25 @@ static bool is_foldable(const rf_folding *folding, const rf_node *node, const rf
     return elements <= most && rf_dtype_bits(value->dtype) >= 8;
 }
 
-/* Whether the elements of all inputs and outputs are few enough; they are then taken off the budget. */
+/* Operations, about: a product of matrices takes many more than it has elements. */
+static bool count_work(const rf_node *node, uint64_t *work)
+{
+    rf_cost cost = {.window_taps = 0};
+    if (!node->op->cost)
+        return true;
+    if (!node->op->cost(node, &cost))
+        return false;
+    const rf_counts *counts = &cost.dense;
+    const uint64_t kinds[] = {counts->multiplications, counts->additions, counts->activations, counts->comparisons,
+                              counts->divisions, counts->exponentials, counts->square_roots};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!rf_checked_add(*work, kinds[i], work))
+            return false;
+    return true;
+}
+
+/* Whether the elements of all inputs and outputs are few enough, and what it takes to compute them;
+ * that is then taken off the budget. */
 static bool affordable(rf_folding *folding, const rf_node *node)
 {
     uint64_t elements = 1;
@@ -46,7 +64,7 @@ static bool affordable(rf_folding *folding, const rf_node *node)
             return false;
         elements += rf_elements(&value->shape);
     }
-    if (elements > folding->budget)
+    if (!count_work(node, &elements) || elements > folding->budget)
         return false;
     folding->budget -= elements;
     return true;

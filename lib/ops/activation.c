@@ -5,7 +5,6 @@
  */
 #include "ops/table.h"
 
-#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,76 +13,93 @@
 #include "ops/elementwise.h"
 #include "ops/fold.h"
 
-/* No activation's parameters matter to shapes, fields or counts; they are checked and kept. */
+/* Of the function as rf_map knows it. */
 typedef struct activation_params {
-    float alpha, beta, gamma;
+    float a, b;
 } activation_params;
 
-#define ALPHA {"alpha", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, alpha), false}
-#define BETA {"beta", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, beta), false}
-#define GAMMA {"gamma", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, gamma), false}
+#define ALPHA {"alpha", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, a), false}
+#define BETA {"beta", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, b), false}
+#define GAMMA {"gamma", RF_ATTRIBUTE_FLOAT, offsetof(activation_params, b), false}
 
 static const rf_attribute_spec with_alpha[] = {ALPHA, {.name = NULL}};
 static const rf_attribute_spec with_beta[] = {ALPHA, BETA, {.name = NULL}};
 static const rf_attribute_spec with_gamma[] = {ALPHA, GAMMA, {.name = NULL}};
 
-static const activation_params alpha_one = {.alpha = 1.0f};
-static const activation_params leaky = {.alpha = 0.01f};
-static const activation_params selu = {.alpha = 1.67326319f, .gamma = 1.05070102f};
-static const activation_params hard_sigmoid = {.alpha = 0.2f, .beta = 0.5f};
+static const activation_params no_params;
+static const activation_params alpha_one = {.a = 1.0f};
+static const activation_params leaky = {.a = 0.01f};
+static const activation_params selu = {.a = 1.67326319f, .b = 1.05070102f};
+static const activation_params hard_sigmoid = {.a = 0.2f, .b = 0.5f};
 
-static int64_t relu_int(int64_t x)
+static int64_t relu_int(const rf_node *node, int64_t x)
 {
-    return x > 0 ? x : 0;
+    return node->inputs[0]->dtype == RF_UINT64 || x > 0 ? x : 0;
 }
 
-static double relu_float(double x)
+static int64_t erf_int(const rf_node *node, int64_t x)
 {
-    return x > 0 || x != x ? x : 0;
+    return node->inputs[0]->dtype == RF_UINT64 && x < 0 ? 1 : (int64_t)erf((double)x);
 }
 
-static rf_status evaluate_relu(rf_node *node)
+static const activation_params *params_of(const rf_node *node)
 {
-    return rf_fold_each(node, relu_int, relu_float);
+    return node->params ? node->params : &no_params;
 }
 
-static double sigmoid_float(double x)
+static rf_status evaluate_map(const rf_node *node, rf_map_function function,
+                              int64_t (*ints)(const rf_node *, int64_t))
 {
-    return 1 / (1 + exp(-x));
+    const activation_params *params = params_of(node);
+    rf_fold_one one = {.ints = ints, .floats = rf_map_real(function), .a = (double)params->a,
+                       .b = (double)params->b, .counter = RF_COUNTER(activations)};
+    return rf_fold_each(node, &one);
 }
 
-static rf_status evaluate_sigmoid(rf_node *node)
+static bool lower_map(const rf_node *node, rf_map_function function, rf_task *task)
 {
-    return rf_fold_each(node, NULL, sigmoid_float);
+    const activation_params *params = params_of(node);
+    /* With another sign, the two branches of Celu meet elsewhere than at 0. */
+    if (function == RF_MAP_CELU && !(params->a > 0))
+        return false;
+    return rf_lower_map(node, function, params->a, params->b, task);
 }
 
-static rf_status evaluate_tanh(rf_node *node)
-{
-    return rf_fold_each(node, NULL, tanh);
-}
-
-#define ACTIVATION(type_, attributes_, defaults_, params_size_, evaluate_)                      \
+#define ACTIVATION(type_, function_, ints_, attributes_, defaults_, params_size_)               \
+    static rf_status evaluate_##type_(rf_node *node)                                            \
+    {                                                                                           \
+        return evaluate_map(node, (function_), (ints_));                                        \
+    }                                                                                           \
+    static bool lower_##type_(const rf_node *node, rf_task *task)                               \
+    {                                                                                           \
+        return lower_map(node, (function_), task);                                              \
+    }                                                                                           \
     const rf_op rf_op_##type_ = {                                                               \
         .type = #type_, .class = RF_CLASS_ACTIVATION,                                           \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,                   \
         .attributes = (attributes_), .defaults = (defaults_), .params_size = (params_size_),    \
-        .infer = rf_infer_same, .cost = rf_cost_activations, .evaluate = (evaluate_),           \
+        .infer = rf_infer_same, .cost = rf_cost_activations, .evaluate = evaluate_##type_,      \
+        .lower = lower_##type_,                                                                 \
     };
 
-ACTIVATION(Relu, NULL, NULL, 0, evaluate_relu)
-ACTIVATION(Sigmoid, NULL, NULL, 0, evaluate_sigmoid)
-ACTIVATION(Tanh, NULL, NULL, 0, evaluate_tanh)
-ACTIVATION(HardSwish, NULL, NULL, 0, NULL)
-ACTIVATION(Softplus, NULL, NULL, 0, NULL)
-ACTIVATION(Softsign, NULL, NULL, 0, NULL)
-ACTIVATION(Mish, NULL, NULL, 0, NULL)
-ACTIVATION(Erf, NULL, NULL, 0, NULL)
-ACTIVATION(LeakyRelu, with_alpha, &leaky, sizeof(activation_params), NULL)
-ACTIVATION(Elu, with_alpha, &alpha_one, sizeof(activation_params), NULL)
-ACTIVATION(Celu, with_alpha, &alpha_one, sizeof(activation_params), NULL)
-ACTIVATION(ThresholdedRelu, with_alpha, &alpha_one, sizeof(activation_params), NULL)
-ACTIVATION(Selu, with_gamma, &selu, sizeof(activation_params), NULL)
-ACTIVATION(HardSigmoid, with_beta, &hard_sigmoid, sizeof(activation_params), NULL)
+#define PLAIN(type_, function_, ints_) ACTIVATION(type_, function_, ints_, NULL, NULL, 0)
+#define SET_UP(type_, function_, attributes_, defaults_) \
+    ACTIVATION(type_, function_, NULL, attributes_, defaults_, sizeof(activation_params))
+
+PLAIN(Relu, RF_MAP_RELU, relu_int)
+PLAIN(Sigmoid, RF_MAP_SIGMOID, NULL)
+PLAIN(Tanh, RF_MAP_TANH, NULL)
+PLAIN(HardSwish, RF_MAP_HARD_SWISH, NULL)
+PLAIN(Softplus, RF_MAP_SOFTPLUS, NULL)
+PLAIN(Softsign, RF_MAP_SOFTSIGN, NULL)
+PLAIN(Mish, RF_MAP_MISH, NULL)
+PLAIN(Erf, RF_MAP_ERF, erf_int)
+SET_UP(LeakyRelu, RF_MAP_LEAKY_RELU, with_alpha, &leaky)
+SET_UP(Elu, RF_MAP_ELU, with_alpha, &alpha_one)
+SET_UP(Celu, RF_MAP_CELU, with_alpha, &alpha_one)
+SET_UP(ThresholdedRelu, RF_MAP_THRESHOLD, with_alpha, &alpha_one)
+SET_UP(Selu, RF_MAP_SELU, with_gamma, &selu)
+SET_UP(HardSigmoid, RF_MAP_HARD_SIGMOID, with_beta, &hard_sigmoid)
 
 /* ---- Gelu ------------------------------------------------------------------------------- */
 
@@ -97,6 +113,12 @@ static const rf_attribute_spec gelu_attributes[] = {
     {.name = NULL},
 };
 
+static rf_map_function gelu_function(const rf_node *node)
+{
+    const gelu_params *params = node->params;
+    return strcmp(params->approximate, "tanh") == 0 ? RF_MAP_GELU_TANH : RF_MAP_GELU;
+}
+
 static rf_status infer_gelu(rf_node *node)
 {
     const gelu_params *params = node->params;
@@ -106,51 +128,68 @@ static rf_status infer_gelu(rf_node *node)
     return rf_infer_same(node);
 }
 
+static rf_status evaluate_gelu(rf_node *node)
+{
+    rf_fold_one one = {.floats = rf_map_real(gelu_function(node)), .counter = RF_COUNTER(activations)};
+    return rf_fold_each(node, &one);
+}
+
+static bool lower_gelu(const rf_node *node, rf_task *task)
+{
+    return rf_lower_map(node, gelu_function(node), 0, 0, task);
+}
+
 const rf_op rf_op_Gelu = {
     .type = "Gelu", .class = RF_CLASS_ACTIVATION,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = gelu_attributes, .defaults = &gelu_defaults, .params_size = sizeof(gelu_params),
-    .infer = infer_gelu, .cost = rf_cost_activations,
+    .infer = infer_gelu, .cost = rf_cost_activations, .evaluate = evaluate_gelu, .lower = lower_gelu,
 };
 
-/* ---- Clip ------------------------------------------------------------------------------- */
+/* ---- Shrink ----------------------------------------------------------------------------- */
 
-typedef struct clip_params {
-    float min, max;
-} clip_params;
+typedef struct shrink_params {
+    float lambd, bias;
+} shrink_params;
 
-static const clip_params clip_defaults = {.min = -FLT_MAX, .max = FLT_MAX};
-static const rf_attribute_spec clip_attributes[] = {
-    {"min", RF_ATTRIBUTE_FLOAT, offsetof(clip_params, min), false},
-    {"max", RF_ATTRIBUTE_FLOAT, offsetof(clip_params, max), false},
+static const shrink_params shrink_defaults = {.lambd = 0.5f};
+static const rf_attribute_spec shrink_attributes[] = {
+    {"lambd", RF_ATTRIBUTE_FLOAT, offsetof(shrink_params, lambd), false},
+    {"bias", RF_ATTRIBUTE_FLOAT, offsetof(shrink_params, bias), false},
     {.name = NULL},
 };
 
-static rf_status infer_clip(rf_node *node)
+/* Towards 0 by the bias; NaN stays. */
+static double shrink_float(double x, double lambd, double bias)
 {
-    static const char *const names[] = {"", "min", "max"};
-    for (uint32_t i = 1; i < 3; i++) {
-        if (!rf_input(node, i))
-            continue;
-        RF_TRY(rf_check_same_dtype(node, 0, i));
-        RF_TRY(rf_check_single(node, i, names[i]));
-    }
-    return rf_infer_same(node);
+    return x < -lambd ? x + bias : x > lambd ? x - bias : x != x ? x : 0;
 }
 
-static void link_clip(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+/* A bias that moves an integer to where a double cannot tell integers apart leaves it as it is. */
+static int64_t shrink_int(const rf_node *node, int64_t x)
 {
-    if (input == 0)
-        rf_link_broadcast(node, output, input, links);
-    else
-        rf_link_everything(node, output, input, links);
+    const shrink_params *params = node->params;
+    bool huge = node->inputs[0]->dtype == RF_UINT64 && x < 0;
+    double real = huge ? (double)(uint64_t)x : (double)x;
+    double shrunk = shrink_float(real, (double)params->lambd, (double)params->bias);
+    if (shrunk == real || fabs(shrunk) >= 0x1p53)
+        return x;
+    return shrunk == shrunk ? (int64_t)shrunk : 0;
 }
 
-const rf_op rf_op_Clip = {
-    .type = "Clip", .class = RF_CLASS_ACTIVATION,
-    .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .attributes = clip_attributes, .defaults = &clip_defaults, .params_size = sizeof(clip_params),
-    .infer = infer_clip, .link = link_clip, .cost = rf_cost_activations,
+static rf_status evaluate_shrink(rf_node *node)
+{
+    const shrink_params *params = node->params;
+    rf_fold_one one = {.ints = shrink_int, .floats = shrink_float, .a = (double)params->lambd,
+                       .b = (double)params->bias, .counter = RF_COUNTER(activations)};
+    return rf_fold_each(node, &one);
+}
+
+const rf_op rf_op_Shrink = {
+    .type = "Shrink", .class = RF_CLASS_ACTIVATION,
+    .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
+    .attributes = shrink_attributes, .defaults = &shrink_defaults, .params_size = sizeof(shrink_params),
+    .infer = rf_infer_same, .cost = rf_cost_activations, .evaluate = evaluate_shrink,
 };
 
 /* ---- PRelu ------------------------------------------------------------------------------ */
@@ -184,9 +223,34 @@ static void link_prelu(const rf_node *node, uint32_t output, uint32_t input, rf_
         rf_link_broadcast(node, output, input, links);
 }
 
+static rf_status prelu_ints(const rf_node *node, int64_t x, int64_t slope, int64_t *result)
+{
+    *result = x < 0 && node->inputs[0]->dtype != RF_UINT64 ? rf_wrap_mul(slope, x) : x;
+    return RF_OK;
+}
+
+static double prelu_floats(double x, double slope)
+{
+    return x < 0 ? slope * x : x;
+}
+
+static const rf_fold_two prelu = {prelu_ints, prelu_floats, RF_COUNTER(activations)};
+
+static rf_status evaluate_prelu(rf_node *node)
+{
+    int32_t shift = node->inputs[0]->shape.rank - node->inputs[1]->shape.rank;
+    return rf_fold_pairs(node, slope_is_per_channel(node) ? 1 : shift, &prelu);
+}
+
+static bool lower_prelu(const rf_node *node, rf_task *task)
+{
+    return !slope_is_per_channel(node) && rf_lower_pair(node, RF_PAIR_PRELU, task);
+}
+
 const rf_op rf_op_PRelu = {
     .type = "PRelu", .class = RF_CLASS_ACTIVATION,
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .parameter_inputs = 1u << 1,
-    .infer = infer_prelu, .link = link_prelu, .cost = rf_cost_activations,
+    .infer = infer_prelu, .link = link_prelu, .cost = rf_cost_activations, .evaluate = evaluate_prelu,
+    .lower = lower_prelu,
 };

@@ -51,6 +51,11 @@ static double mul_floats(double a, double b)
     return a * b;
 }
 
+static bool is_uint64(const rf_node *node, uint32_t input)
+{
+    return node->inputs[input]->dtype == RF_UINT64;
+}
+
 static rf_status check_divisor(const rf_node *node, int64_t a, int64_t b)
 {
     if (b)
@@ -61,7 +66,10 @@ static rf_status check_divisor(const rf_node *node, int64_t a, int64_t b)
 static rf_status div_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
     RF_TRY(check_divisor(node, a, b));
-    *result = b == -1 ? rf_wrap_sub(0, a) : a / b;
+    if (is_uint64(node, 0))
+        *result = (int64_t)((uint64_t)a / (uint64_t)b);
+    else
+        *result = b == -1 ? rf_wrap_sub(0, a) : a / b;
     return RF_OK;
 }
 
@@ -74,7 +82,10 @@ static double div_floats(double a, double b)
 static rf_status fmod_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
     RF_TRY(check_divisor(node, a, b));
-    *result = b == -1 ? 0 : a % b;
+    if (is_uint64(node, 0))
+        *result = (int64_t)((uint64_t)a % (uint64_t)b);
+    else
+        *result = b == -1 ? 0 : a % b;
     return RF_OK;
 }
 
@@ -82,20 +93,29 @@ static rf_status fmod_ints(const rf_node *node, int64_t a, int64_t b, int64_t *r
 static rf_status mod_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
     RF_TRY(fmod_ints(node, a, b, result));
-    if (*result && (*result < 0) != (b < 0))
+    if (*result && !is_uint64(node, 0) && (*result < 0) != (b < 0))
         *result += b;
     return RF_OK;
 }
 
+/* base to a power below 0, whose result is below 1 but for these bases. */
+static int64_t fraction(const rf_node *node, int64_t base, int64_t exponent)
+{
+    if (base == -1 && !is_uint64(node, 0))
+        return exponent % 2 ? -1 : 1;
+    return base == 1;
+}
+
 static rf_status pow_ints(const rf_node *node, int64_t base, int64_t exponent, int64_t *result)
 {
-    int64_t power = 1;
-    if (exponent < 0) {
+    if (exponent < 0 && !is_uint64(node, 1)) {
         RF_TRY(check_divisor(node, 1, base));
-        power = base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+        *result = fraction(node, base, exponent);
+        return RF_OK;
     }
-    for (; exponent > 0; exponent >>= 1) {
-        if (exponent & 1)
+    int64_t power = 1;
+    for (uint64_t rest = (uint64_t)exponent; rest; rest >>= 1) {
+        if (rest & 1)
             power = rf_wrap_mul(power, base);
         base = rf_wrap_mul(base, base);
     }
@@ -105,8 +125,8 @@ static rf_status pow_ints(const rf_node *node, int64_t base, int64_t exponent, i
 
 static rf_status min_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
-    (void)node;
-    *result = rf_min(a, b);
+    rf_dtype dtype = node->inputs[0]->dtype;
+    *result = rf_fold_order(dtype, a) < rf_fold_order(dtype, b) ? a : b;
     return RF_OK;
 }
 
@@ -117,8 +137,8 @@ static double min_floats(double a, double b)
 
 static rf_status max_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
-    (void)node;
-    *result = rf_max(a, b);
+    rf_dtype dtype = node->inputs[0]->dtype;
+    *result = rf_fold_order(dtype, a) > rf_fold_order(dtype, b) ? a : b;
     return RF_OK;
 }
 
@@ -135,29 +155,11 @@ static rf_status infer_pair(rf_node *node)
     return rf_pair_infer(node, node->inputs[0]->dtype);
 }
 
-static rf_status evaluate_pair(const rf_node *node, rf_fold_ints ints, rf_fold_floats floats)
+/* Before operator set 7, axes may be matched from elsewhere than the right. */
+static bool lower_pair(const rf_node *node, rf_pair_function function, rf_task *task)
 {
-    return rf_output(node, 0) ? rf_fold_pairs(node, rf_pair_shift(node, 1), ints, floats) : RF_OK;
-}
-
-static rf_status evaluate_add(rf_node *node)
-{
-    return evaluate_pair(node, add_ints, add_floats);
-}
-
-static rf_status evaluate_sub(rf_node *node)
-{
-    return evaluate_pair(node, sub_ints, sub_floats);
-}
-
-static rf_status evaluate_mul(rf_node *node)
-{
-    return evaluate_pair(node, mul_ints, mul_floats);
-}
-
-static rf_status evaluate_div(rf_node *node)
-{
-    return evaluate_pair(node, div_ints, div_floats);
+    int32_t right = rf_output(node, 0) ? node->outputs[0]->shape.rank - node->inputs[1]->shape.rank : -1;
+    return right >= 0 && rf_pair_shift(node, 1) == right && rf_lower_pair(node, function, task);
 }
 
 /* From operator set 12 on, the exponent has a type of its own. */
@@ -168,25 +170,30 @@ static rf_status infer_pow(rf_node *node)
     return rf_pair_infer(node, node->inputs[0]->dtype);
 }
 
-static rf_status evaluate_pow(rf_node *node)
-{
-    return evaluate_pair(node, pow_ints, pow);
-}
-
-#define PAIR(type_, infer_, cost_, evaluate_)                                              \
+#define PAIR(type_, infer_, cost_, ints_, floats_, counter_, task_)                        \
+    static const rf_fold_two two_##type_ = {ints_, floats_, RF_COUNTER(counter_)};         \
+    static rf_status evaluate_##type_(rf_node *node)                                       \
+    {                                                                                      \
+        return rf_output(node, 0) ? rf_fold_pairs(node, rf_pair_shift(node, 1), &two_##type_) : RF_OK; \
+    }                                                                                      \
+    static bool lower_##type_(const rf_node *node, rf_task *task)                          \
+    {                                                                                      \
+        return lower_pair(node, (task_), task);                                            \
+    }                                                                                      \
     const rf_op rf_op_##type_ = {                                                          \
         .type = #type_, .class = RF_CLASS_ELEMENTWISE,                                     \
         .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,              \
         .attributes = rf_pair_attributes, .defaults = &rf_pair_defaults,                   \
         .params_size = sizeof(rf_pair_params), .parameter_inputs = 3u,                     \
-        .infer = (infer_), .link = rf_pair_link, .cost = (cost_), .evaluate = (evaluate_), \
+        .infer = (infer_), .link = rf_pair_link, .cost = (cost_),                          \
+        .evaluate = evaluate_##type_, .lower = lower_##type_,                              \
     };
 
-PAIR(Add, infer_pair, rf_cost_additions, evaluate_add)
-PAIR(Sub, infer_pair, rf_cost_additions, evaluate_sub)
-PAIR(Mul, infer_pair, rf_cost_multiplications, evaluate_mul)
-PAIR(Div, infer_pair, rf_cost_divisions, evaluate_div)
-PAIR(Pow, infer_pow, rf_cost_exponentials, evaluate_pow)
+PAIR(Add, infer_pair, rf_cost_additions, add_ints, add_floats, additions, RF_PAIR_ADD)
+PAIR(Sub, infer_pair, rf_cost_additions, sub_ints, sub_floats, additions, RF_PAIR_SUB)
+PAIR(Mul, infer_pair, rf_cost_multiplications, mul_ints, mul_floats, multiplications, RF_PAIR_MUL)
+PAIR(Div, infer_pair, rf_cost_divisions, div_ints, div_floats, divisions, RF_PAIR_DIV)
+PAIR(Pow, infer_pow, rf_cost_exponentials, pow_ints, pow, exponentials, RF_PAIR_POW)
 
 /* ---- Mod -------------------------------------------------------------------------------- */
 
@@ -213,7 +220,8 @@ static rf_status infer_mod(rf_node *node)
 static rf_status evaluate_mod(rf_node *node)
 {
     const mod_params *params = node->params;
-    return evaluate_pair(node, params->fmod ? fmod_ints : mod_ints, fmod);
+    rf_fold_two remainder = {params->fmod ? fmod_ints : mod_ints, fmod, RF_COUNTER(divisions)};
+    return rf_output(node, 0) ? rf_fold_pairs(node, rf_pair_shift(node, 1), &remainder) : RF_OK;
 }
 
 const rf_op rf_op_Mod = {
@@ -246,30 +254,48 @@ static bool cost_extreme(const rf_node *node, rf_cost *cost)
     return true;
 }
 
-static rf_status evaluate_sum(rf_node *node)
+static bool lower_series(const rf_node *node, rf_pair_function function, rf_task *task)
 {
-    return rf_fold_series(node, add_ints, add_floats);
+    if (node->input_count == 1)
+        return rf_lower_same(node, task);
+    return node->input_count == 2 && rf_lower_pair(node, function, task);
 }
 
-static rf_status evaluate_min(rf_node *node)
-{
-    return rf_fold_series(node, min_ints, min_floats);
-}
-
-static rf_status evaluate_max(rf_node *node)
-{
-    return rf_fold_series(node, max_ints, max_floats);
-}
-
-#define SERIES(type_, cost_, evaluate_)                                                    \
+#define SERIES(type_, cost_, ints_, floats_, counter_, mean_, lower_)                      \
+    static const rf_fold_two two_##type_ = {ints_, floats_, RF_COUNTER(counter_)};         \
+    static rf_status evaluate_##type_(rf_node *node)                                       \
+    {                                                                                      \
+        return rf_fold_series(node, &two_##type_, (mean_));                                \
+    }                                                                                      \
     const rf_op rf_op_##type_ = {                                                          \
         .type = #type_, .class = RF_CLASS_ELEMENTWISE,                                     \
         .min_inputs = 1, .max_inputs = RF_MANY, .min_outputs = 1, .max_outputs = 1,        \
         .parameter_inputs = UINT32_MAX,                                                    \
-        .infer = rf_series_infer, .cost = (cost_), .evaluate = (evaluate_),                \
+        .infer = rf_series_infer, .cost = (cost_), .evaluate = evaluate_##type_,           \
+        .lower = (lower_),                                                                 \
     };
 
-SERIES(Sum, cost_sum, evaluate_sum)
-SERIES(Mean, cost_mean, NULL)
-SERIES(Min, cost_extreme, evaluate_min)
-SERIES(Max, cost_extreme, evaluate_max)
+static bool lower_sum(const rf_node *node, rf_task *task)
+{
+    return lower_series(node, RF_PAIR_ADD, task);
+}
+
+static bool lower_min(const rf_node *node, rf_task *task)
+{
+    return lower_series(node, RF_PAIR_MIN, task);
+}
+
+static bool lower_max(const rf_node *node, rf_task *task)
+{
+    return lower_series(node, RF_PAIR_MAX, task);
+}
+
+static bool lower_mean(const rf_node *node, rf_task *task)
+{
+    return node->input_count == 1 && rf_lower_same(node, task);
+}
+
+SERIES(Sum, cost_sum, add_ints, add_floats, additions, false, lower_sum)
+SERIES(Mean, cost_mean, NULL, add_floats, additions, true, lower_mean)
+SERIES(Min, cost_extreme, min_ints, min_floats, comparisons, false, lower_min)
+SERIES(Max, cost_extreme, max_ints, max_floats, comparisons, false, lower_max)

@@ -7,6 +7,8 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/moving.h"
+#include "ops/task.h"
 
 /* ---- Transpose -------------------------------------------------------------------------- */
 
@@ -69,6 +71,8 @@ static void link_transpose(const rf_node *node, uint32_t output, uint32_t input,
 static rf_status evaluate_transpose(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
     if (!out)
         return RF_OK;
     int64_t strides[RF_MAX_RANK];
@@ -76,8 +80,16 @@ static rf_status evaluate_transpose(rf_node *node)
     rf_view view = {.offset = 0};
     for (int32_t k = 0; k < in->shape.rank; k++)
         view.strides[k] = strides[source_axis(node, k)];
-    rf_fold_copy_view(in, out, &view);
+    rf_move_view(in, out, &view);
     return RF_OK;
+}
+
+static bool lower_transpose(const rf_node *node, rf_task *task)
+{
+    task->kind = RF_TASK_TRANSPOSE;
+    for (int32_t k = 0; k < node->inputs[0]->shape.rank; k++)
+        task->as.transpose.axes[k] = source_axis(node, k);
+    return rf_is_movable(node);
 }
 
 const rf_op rf_op_Transpose = {
@@ -86,6 +98,7 @@ const rf_op rf_op_Transpose = {
     .attributes = transpose_attributes, .defaults = &transpose_defaults,
     .params_size = sizeof(transpose_params),
     .infer = infer_transpose, .link = link_transpose, .evaluate = evaluate_transpose,
+    .lower = lower_transpose,
 };
 
 /* ---- DepthToSpace and SpaceToDepth ------------------------------------------------------ */
@@ -172,11 +185,30 @@ static void link_to_space(const rf_node *node, uint32_t output, uint32_t input, 
     links[1].terms[2] = (rf_link_term){3, 1, block, depth_last ? channels : 1};
 }
 
+/* The output's rows and columns are two axes each: the pixel, and the place in its block. */
+static rf_status evaluate_to_space(rf_node *node)
+{
+    const block_params *params = node->params;
+    const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    if (!out || is_empty(&out->shape))
+        return RF_OK;
+    int64_t block = params->blocksize, channels = out->shape.dims[1];
+    int64_t height = in->shape.dims[2], width = in->shape.dims[3], plane = height * width;
+    bool depth_last = strcmp(params->mode, "DCR") == 0;
+    int64_t column = depth_last ? channels * plane : plane, channel = depth_last ? plane : block * block * plane;
+    const int64_t dims[] = {in->shape.dims[0], channels, height, block, width, block};
+    const int64_t strides[] = {in->shape.dims[1] * plane, channel, width, block * column, 1, column};
+    rf_move_gather(rf_fold_data(out), 6, dims, in->data, 0, strides, rf_dtype_bits(out->dtype) / 8);
+    return RF_OK;
+}
+
 const rf_op rf_op_DepthToSpace = {
     .type = "DepthToSpace", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = to_space_attributes, .defaults = &block_defaults, .params_size = sizeof(block_params),
-    .infer = infer_to_space, .link = link_to_space,
+    .infer = infer_to_space, .link = link_to_space, .evaluate = evaluate_to_space,
 };
 
 static rf_status infer_to_depth(rf_node *node)
@@ -227,11 +259,27 @@ static void link_to_depth(const rf_node *node, uint32_t output, uint32_t input, 
     link_in_block(&links[3], 3, block, channels, in);
 }
 
+static rf_status evaluate_to_depth(rf_node *node)
+{
+    const block_params *params = node->params;
+    const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    if (!out || is_empty(&out->shape))
+        return RF_OK;
+    int64_t block = params->blocksize, channels = in->shape.dims[1];
+    int64_t width = in->shape.dims[3], plane = in->shape.dims[2] * width;
+    const int64_t dims[] = {in->shape.dims[0], block, block, channels, out->shape.dims[2], out->shape.dims[3]};
+    const int64_t strides[] = {channels * plane, width, 1, plane, block * width, block};
+    rf_move_gather(rf_fold_data(out), 6, dims, in->data, 0, strides, rf_dtype_bits(out->dtype) / 8);
+    return RF_OK;
+}
+
 const rf_op rf_op_SpaceToDepth = {
     .type = "SpaceToDepth", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = to_depth_attributes, .defaults = &block_defaults, .params_size = sizeof(block_params),
-    .infer = infer_to_depth, .link = link_to_depth,
+    .infer = infer_to_depth, .link = link_to_depth, .evaluate = evaluate_to_depth,
 };
 
 /* ---- Expand ----------------------------------------------------------------------------- */
@@ -259,18 +307,27 @@ static void link_expand(const rf_node *node, uint32_t output, uint32_t input, rf
 static rf_status evaluate_expand(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
     if (!out)
         return RF_OK;
     rf_view view;
     rf_view_broadcast(&in->shape, &out->shape, out->shape.rank - in->shape.rank, &view);
-    rf_fold_copy_view(in, out, &view);
+    rf_move_view(in, out, &view);
     return RF_OK;
+}
+
+static bool lower_expand(const rf_node *node, rf_task *task)
+{
+    task->kind = RF_TASK_EXPAND;
+    return rf_is_movable(node);
 }
 
 const rf_op rf_op_Expand = {
     .type = "Expand", .class = RF_CLASS_OTHER,
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .infer = infer_expand, .link = link_expand, .evaluate = evaluate_expand,
+    .lower = lower_expand,
 };
 
 /* ---- Tile ------------------------------------------------------------------------------- */
@@ -322,24 +379,24 @@ static void link_tile(const rf_node *node, uint32_t output, uint32_t input, rf_l
         link_repeats(&links[axis], axis, in->dims[axis], out->dims[axis]);
 }
 
+/* Each axis of the output is two: the tiles, which all read the same, and the places in one. */
 static rf_status evaluate_tile(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
-    if (!out)
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    if (!out || is_empty(&out->shape))
         return RF_OK;
-    size_t bytes = rf_dtype_bits(out->dtype) / 8;
-    uint64_t count = rf_elements(&out->shape);
-    int64_t strides[RF_MAX_RANK];
-    rf_view_strides(&in->shape, strides);
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t rest = i, from = 0;
-        for (int32_t axis = out->shape.rank - 1; axis >= 0; axis--) {
-            uint64_t index = rest % (uint64_t)out->shape.dims[axis];
-            rest /= (uint64_t)out->shape.dims[axis];
-            from += index % (uint64_t)in->shape.dims[axis] * (uint64_t)strides[axis];
-        }
-        rf_fold_move(rf_fold_data(out), i, in->data, from, bytes);
+    int64_t dims[RF_MOVE_AXES], strides[RF_MOVE_AXES], dense[RF_MAX_RANK];
+    rf_view_strides(&in->shape, dense);
+    for (int32_t axis = 0; axis < in->shape.rank; axis++) {
+        dims[2 * axis] = out->shape.dims[axis] / in->shape.dims[axis];
+        strides[2 * axis] = 0;
+        dims[2 * axis + 1] = in->shape.dims[axis];
+        strides[2 * axis + 1] = dense[axis];
     }
+    rf_move_gather(rf_fold_data(out), 2 * in->shape.rank, dims, in->data, 0, strides,
+                   rf_dtype_bits(out->dtype) / 8);
     return RF_OK;
 }
 

@@ -27,6 +27,54 @@ rf_status rf_check_dtype(const rf_node *node, uint32_t i, rf_dtype dtype)
                         rf_dtype_name(value->dtype), rf_dtype_name(dtype));
 }
 
+rf_status rf_check_integer(const rf_node *node, uint32_t i)
+{
+    const rf_value *value = rf_input(node, i);
+    if (!value || rf_dtype_is_integer(value->dtype))
+        return RF_OK;
+    return rf_node_fail(node, RF_ERROR_SHAPE, "input %u is %s, but must hold integers", (unsigned)i,
+                        rf_dtype_name(value->dtype));
+}
+
+rf_status rf_check_index_type(const rf_node *node, uint32_t i)
+{
+    rf_dtype dtype = node->inputs[i]->dtype;
+    if (dtype == RF_INT64 || dtype == RF_INT32)
+        return RF_OK;
+    return rf_node_fail(node, RF_ERROR_SHAPE, "its indices are %s, but must be int64 or int32",
+                        rf_dtype_name(dtype));
+}
+
+rf_status rf_check_index(const rf_node *node, int64_t index, int64_t extent, int64_t *place)
+{
+    if (index < -extent || index >= extent)
+        return rf_node_fail(node, RF_ERROR_SHAPE, "index %lld is outside -%lld..%lld", (long long)index,
+                            (long long)extent, (long long)extent - 1);
+    *place = index < 0 ? index + extent : index;
+    return RF_OK;
+}
+
+rf_status rf_check_tuple(const rf_node *node, const rf_value *indices, uint64_t row, int32_t count,
+                         const int64_t *dims, const int64_t *strides, int64_t *at)
+{
+    *at = 0;
+    for (int32_t k = 0; k < count; k++) {
+        int64_t place = 0;
+        RF_TRY(rf_check_index(node, rf_value_int(indices, row * (uint64_t)count + (uint64_t)k), dims[k], &place));
+        *at += place * strides[k];
+    }
+    return RF_OK;
+}
+
+void rf_settle_shape(rf_value *output, const rf_shape *shape)
+{
+    uint64_t bytes = 0;
+    output->shape = *shape;
+    output->ragged = false;
+    if (rf_tensor_bytes(output->dtype, shape, &bytes))
+        output->bytes = output->data_bytes = bytes;
+}
+
 rf_status rf_check_list(const rf_node *node, uint32_t i, const char *what)
 {
     const rf_value *value = rf_input(node, i);

@@ -168,13 +168,16 @@ static rf_status evaluate_filled(rf_node *node)
 {
     const filled_params *params = node->params;
     const rf_value *out = rf_output(node, 0);
-    if (!out || !params->value)
+    if (!out)
         return RF_OK;
-    if (!params->value->data)
-        return rf_fold_refuse(node);
+    size_t bytes = rf_dtype_bits(out->dtype) / 8;
     uint64_t count = rf_elements(&out->shape);
-    for (uint64_t i = 0; i < count; i++)
-        rf_fold_move(rf_fold_data(out), i, params->value->data, 0, rf_dtype_bits(out->dtype) / 8);
+    if (bytes == 0 || (params->value && !params->value->data))
+        return rf_fold_refuse(node);
+    if (!params->value && count)
+        memset(rf_fold_data(out), 0, count * bytes);
+    for (uint64_t i = 0; i < count && params->value; i++)
+        rf_fold_move(rf_fold_data(out), i, params->value->data, 0, bytes);
     return RF_OK;
 }
 
@@ -226,11 +229,23 @@ static rf_status infer_shape(rf_node *node)
     return set_numbers(node, &out, in->dims + (out.dims[0] ? start : 0));
 }
 
+/* Where there were more numbers than limits->folded_elements. */
+static rf_status evaluate_shape(rf_node *node)
+{
+    const shape_params *params = node->params;
+    const rf_shape *in = &node->inputs[0]->shape;
+    const rf_value *out = rf_output(node, 0);
+    uint64_t count = out ? rf_elements(&out->shape) : 0;
+    if (count)
+        memcpy(rf_fold_data(out), in->dims + clamp_axis(params->start, in->rank), count * sizeof(int64_t));
+    return RF_OK;
+}
+
 const rf_op rf_op_Shape = {
     .type = "Shape", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = shape_attributes, .defaults = &shape_defaults, .params_size = sizeof(shape_params),
-    .infer = infer_shape, .link = link_nothing,
+    .infer = infer_shape, .link = link_nothing, .evaluate = evaluate_shape,
 };
 
 static rf_status infer_size(rf_node *node)
@@ -242,10 +257,18 @@ static rf_status infer_size(rf_node *node)
     return set_numbers(node, &scalar, &number);
 }
 
+static rf_status evaluate_size(rf_node *node)
+{
+    const rf_value *out = rf_output(node, 0);
+    if (out)
+        rf_store_int(rf_fold_data(out), RF_INT64, 0, (int64_t)rf_elements(&node->inputs[0]->shape));
+    return RF_OK;
+}
+
 const rf_op rf_op_Size = {
     .type = "Size", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .infer = infer_size, .link = link_nothing,
+    .infer = infer_size, .link = link_nothing, .evaluate = evaluate_size,
 };
 
 /* ---- Range ------------------------------------------------------------------------------ */
@@ -257,7 +280,7 @@ static rf_status check_range(const rf_node *node)
         const rf_value *value = node->inputs[i];
         RF_TRY(rf_check_same_dtype(node, 0, i));
         RF_TRY(rf_check_single(node, i, names[i]));
-        if (!value->data || !rf_fold_reads(value->dtype) || value->dtype == RF_BOOL)
+        if (!value->data || !rf_fold_reads(value->dtype) || value->dtype == RF_BOOL || value->dtype == RF_UINT64)
             return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "%s is tensor '%.80s' of %s, whose %s", names[i],
                                 value->name, rf_dtype_name(value->dtype),
                                 value->data ? "elements cannot be read" : "elements are known only when running");

@@ -14,31 +14,18 @@
  * with a bias all are. Dense counts positions before cropping, and one bias
  * addition for each element of the output.
  */
+#include "ops/convolution.h"
+
+#include "ops/doubles.h"
 #include "ops/table.h"
+#include "ops/task.h"
 
-#include "ops/operands.h"
-#include "ops/window.h"
-
-typedef struct convolution_params {
-    rf_window_params window;
-    int64_t group, filters, bias;
-    rf_ints output_padding, output_shape;
-} convolution_params;
-
-typedef struct convolution_state {
-    rf_window windows[RF_MAX_SPATIAL];
-    int32_t axes;
-    bool bias;
-    int64_t batch, in_channels, out_channels, group;
-} convolution_state;
-
-static const convolution_params defaults = {.group = 1, .filters = RF_ABSENT, .bias = RF_ABSENT};
+const rf_convolution_params rf_convolution_defaults = {.group = 1, .filters = RF_ABSENT, .bias = RF_ABSENT};
 
 #define SHARED_ATTRIBUTES                                                             \
-    RF_WINDOW_ATTRIBUTES(convolution_params, window),                                 \
-    {"group", RF_ATTRIBUTE_INT, offsetof(convolution_params, group), false},          \
-    {"filters", RF_ATTRIBUTE_INT, offsetof(convolution_params, filters), false},      \
-    {"bias", RF_ATTRIBUTE_INT, offsetof(convolution_params, bias), false}
+    RF_CONVOLUTION_ATTRIBUTES,                                                        \
+    {"filters", RF_ATTRIBUTE_INT, offsetof(rf_convolution_params, filters), false},   \
+    {"bias", RF_ATTRIBUTE_INT, offsetof(rf_convolution_params, bias), false}
 
 static const rf_attribute_spec conv_attributes[] = {
     SHARED_ATTRIBUTES,
@@ -47,8 +34,8 @@ static const rf_attribute_spec conv_attributes[] = {
 
 static const rf_attribute_spec transpose_attributes[] = {
     SHARED_ATTRIBUTES,
-    {"output_padding", RF_ATTRIBUTE_INTS, offsetof(convolution_params, output_padding), false},
-    {"output_shape", RF_ATTRIBUTE_INTS, offsetof(convolution_params, output_shape), false},
+    {"output_padding", RF_ATTRIBUTE_INTS, offsetof(rf_convolution_params, output_padding), false},
+    {"output_shape", RF_ATTRIBUTE_INTS, offsetof(rf_convolution_params, output_shape), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
 
@@ -63,11 +50,11 @@ static rf_status check_divides(const rf_node *node, const char *what, int64_t ch
 }
 
 /* Channels from a weight tensor [C_out, C_in / group, ...], transposed [C_in, C_out / group, ...]. */
-static rf_status read_weight(const rf_node *node, const rf_shape *input, bool transposed,
-                             convolution_state *state)
+static rf_status read_weight(const rf_node *node, const rf_shape *input, rf_convolution *state)
 {
-    const rf_shape *weight = &node->inputs[1]->shape;
-    const convolution_params *params = node->params;
+    const bool transposed = state->operands.transposed;
+    const rf_shape *weight = &node->inputs[state->operands.weight]->shape;
+    const rf_convolution_params *params = node->params;
     if (params->filters != RF_ABSENT || params->bias != RF_ABSENT)
         return rf_node_fail(node, RF_ERROR_FORMAT, "'filters' and 'bias' exclude a weight tensor");
     if (weight->rank != input->rank)
@@ -82,14 +69,14 @@ static rf_status read_weight(const rf_node *node, const rf_shape *input, bool tr
     if (!rf_checked_mul(weight->dims[transposed ? 1 : 0], transposed ? state->group : 1, &state->out_channels))
         return rf_node_fail(node, RF_ERROR_OVERFLOW, "%lld groups of %lld output channels are too many",
                             (long long)state->group, (long long)weight->dims[1]);
-    state->bias = rf_input(node, 2) != NULL;
-    return rf_node_vector(node, 2, "its bias", state->out_channels);
+    state->bias = rf_input(node, state->operands.bias) != NULL;
+    return rf_node_vector(node, state->operands.bias, "its bias", state->out_channels);
 }
 
-static rf_status read_filters(const rf_node *node, convolution_state *state)
+static rf_status read_filters(const rf_node *node, rf_convolution *state)
 {
-    const convolution_params *params = node->params;
-    if (rf_input(node, 2))
+    const rf_convolution_params *params = node->params;
+    if (rf_input(node, state->operands.bias))
         return rf_node_fail(node, RF_ERROR_GRAPH, "it has a bias tensor but no weight tensor");
     if (params->filters == RF_ABSENT)
         return rf_node_fail(node, RF_ERROR_GRAPH, "it needs a weight tensor or the attribute 'filters'");
@@ -101,8 +88,9 @@ static rf_status read_filters(const rf_node *node, convolution_state *state)
     return RF_OK;
 }
 
-static rf_status imply_weights(rf_node *node, const convolution_state *state, bool transposed)
+static rf_status imply_weights(rf_node *node, const rf_convolution *state)
 {
+    const bool transposed = state->operands.transposed;
     rf_shape weight = {.rank = 2 + state->axes};
     weight.dims[0] = transposed ? state->in_channels : state->out_channels;
     weight.dims[1] = (transposed ? state->out_channels : state->in_channels) / state->group;
@@ -116,44 +104,55 @@ static rf_status imply_weights(rf_node *node, const convolution_state *state, bo
 }
 
 static rf_status make_windows(const rf_node *node, const rf_shape *input, const int64_t *kernel,
-                              bool transposed, convolution_state *state)
+                              rf_convolution *state)
 {
-    const convolution_params *params = node->params;
-    if (!transposed)
+    const rf_convolution_params *params = node->params;
+    if (!state->operands.transposed)
         return rf_windows_make(node, &params->window, input, kernel, false, state->windows, &state->axes);
     return rf_windows_make_transposed(node, &params->window, input, kernel, &params->output_padding,
                                       &params->output_shape, state->windows, &state->axes);
 }
 
-static rf_status infer(rf_node *node, bool transposed)
+static rf_status begin(rf_node *node, rf_convolution_operands operands, const rf_shape *x, rf_convolution **made)
 {
-    const convolution_params *params = node->params;
-    rf_value *x, *weight = rf_input(node, 1);
-    RF_TRY(rf_node_require_real(node, 0, "its input", &x));
-    RF_TRY(rf_node_agree(node, 1, "its weight", x->dtype));
-    RF_TRY(rf_node_agree(node, 2, "its bias", x->dtype));
-    convolution_state *state = RF_TAKE(node->arena, convolution_state, 1);
+    const rf_convolution_params *params = node->params;
+    rf_convolution *state = RF_TAKE(node->arena, rf_convolution, 1);
     if (!state)
         return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its windows");
-    node->state = state;
-    if (x->shape.rank < 3)
+    node->state = *made = state;
+    if (x->rank < 3)
         return rf_node_fail(node, RF_ERROR_SHAPE, "its input has shape %s, but [N,C,spatial...] is needed",
-                            rf_shape_print(&x->shape).text);
-    state->batch = x->shape.dims[0];
-    state->in_channels = x->shape.dims[1];
-    state->group = params->group;
-    RF_TRY(check_divides(node, "input channels", state->in_channels, state->group));
-    RF_TRY(weight ? read_weight(node, &x->shape, transposed, state) : read_filters(node, state));
+                            rf_shape_print(x).text);
+    *state = (rf_convolution){.operands = operands, .batch = x->dims[0], .in_channels = x->dims[1],
+                              .group = params->group};
+    return check_divides(node, "input channels", state->in_channels, state->group);
+}
+
+rf_status rf_convolution_infer(rf_node *node, rf_convolution_operands operands, rf_dtype type)
+{
+    const rf_value *x = node->inputs[0], *weight = rf_input(node, operands.weight);
+    rf_convolution *state = NULL;
+    RF_TRY(begin(node, operands, &x->shape, &state));
+    RF_TRY(weight ? read_weight(node, &x->shape, state) : read_filters(node, state));
     RF_TRY(check_divides(node, "output channels", state->out_channels, state->group));
-    RF_TRY(make_windows(node, &x->shape, weight ? weight->shape.dims + 2 : NULL, transposed, state));
+    RF_TRY(make_windows(node, &x->shape, weight ? weight->shape.dims + 2 : NULL, state));
     if (!weight)
-        RF_TRY(imply_weights(node, state, transposed));
+        RF_TRY(imply_weights(node, state));
 
     rf_shape output = {.rank = x->shape.rank, .dims = {state->batch, state->out_channels}};
     for (int32_t i = 0; i < state->axes; i++)
         output.dims[2 + i] = state->windows[i].output;
-    rf_set_output(node, 0, x->dtype, &output);
+    rf_set_output(node, 0, type, &output);
     return RF_OK;
+}
+
+static rf_status infer(rf_node *node, bool transposed)
+{
+    rf_value *x;
+    RF_TRY(rf_node_require_real(node, 0, "its input", &x));
+    RF_TRY(rf_node_agree(node, 1, "its weight", x->dtype));
+    RF_TRY(rf_node_agree(node, 2, "its bias", x->dtype));
+    return rf_convolution_infer(node, (rf_convolution_operands){1, 2, transposed}, x->dtype);
 }
 
 static rf_status infer_conv(rf_node *node)
@@ -168,14 +167,13 @@ static rf_status infer_transpose(rf_node *node)
 
 /* ---- Links ------------------------------------------------------------------------------ */
 
-static void link_as(const rf_node *node, uint32_t output, uint32_t input, rf_link *links,
-                    rf_link_kind kind)
+void rf_convolution_link(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
 {
     if (input != 0) {
         rf_link_everything(node, output, input, links);
         return;
     }
-    const convolution_state *state = node->state;
+    const rf_convolution *state = node->state;
     rf_link_same(&links[0], 0);
     if (state->group == 1)
         rf_link_all(&links[1]);
@@ -186,18 +184,8 @@ static void link_as(const rf_node *node, uint32_t output, uint32_t input, rf_lin
         const rf_window *window = &state->windows[i];
         rf_link_window(&links[2 + i], 2 + i, window->kernel, window->stride, window->dilation,
                        window->pad_begin);
-        links[2 + i].kind = kind;
+        links[2 + i].kind = state->operands.transposed ? RF_LINK_TRANSPOSED : RF_LINK_WINDOW;
     }
-}
-
-static void link_conv(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
-{
-    link_as(node, output, input, links, RF_LINK_WINDOW);
-}
-
-static void link_transpose(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
-{
-    link_as(node, output, input, links, RF_LINK_TRANSPOSED);
 }
 
 /* ---- Costs ------------------------------------------------------------------------------ */
@@ -208,7 +196,7 @@ typedef struct plane_count {
 } plane_count;
 
 /* Multiplications for all channel pairs; additions where a position's first product is stored. */
-static bool count_products(const convolution_state *state, const plane_count *plane, rf_counts *counts)
+static bool count_products(const rf_convolution *state, const plane_count *plane, rf_counts *counts)
 {
     uint64_t planes, products;
     if (!rf_checked_mul((uint64_t)state->batch, (uint64_t)state->out_channels, &planes)
@@ -226,7 +214,7 @@ static bool times(uint64_t *product, uint64_t factor)
     return rf_checked_mul(*product, factor, product);
 }
 
-static bool finish(const convolution_state *state, const plane_count *dense, const plane_count *valid,
+static bool finish(const rf_convolution *state, const plane_count *dense, const plane_count *valid,
                    rf_cost *cost)
 {
     uint64_t outputs = 1, planes = (uint64_t)state->batch * (uint64_t)state->out_channels;
@@ -247,9 +235,8 @@ static bool same_window(const rf_window *a, const rf_window *b)
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-static bool cost_conv(const rf_node *node, rf_cost *cost)
+static bool cost_windows(const rf_convolution *state, rf_cost *cost)
 {
-    const convolution_state *state = node->state;
     plane_count dense = {1, 1}, valid = {1, 1};
     uint64_t taps = 0, live = 0;
     cost->window_taps = 1;
@@ -279,9 +266,8 @@ static bool written_positions(const rf_window *window, uint64_t *positions)
         && rf_checked_sub(*positions, repeated, positions);
 }
 
-static bool cost_transpose(const rf_node *node, rf_cost *cost)
+static bool cost_transposed(const rf_convolution *state, rf_cost *cost)
 {
-    const convolution_state *state = node->state;
     plane_count dense = {1, 1}, valid = {1, 1};
     cost->window_taps = 1;
     for (int32_t i = 0; i < state->axes; i++) {
@@ -298,34 +284,69 @@ static bool cost_transpose(const rf_node *node, rf_cost *cost)
     return finish(state, &dense, &valid, cost);
 }
 
-const rf_op rf_op_Conv = {
-    .type = "Conv",
-    .class = RF_CLASS_CONVOLUTION,
-    .min_inputs = 1,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attributes = conv_attributes,
-    .defaults = &defaults,
-    .params_size = sizeof(convolution_params),
-    .parameter_inputs = 1 << 1 | 1 << 2,
-    .infer = infer_conv,
-    .link = link_conv,
-    .cost = cost_conv,
-};
+bool rf_convolution_cost(const rf_node *node, rf_cost *cost)
+{
+    const rf_convolution *state = node->state;
+    return state->operands.transposed ? cost_transposed(state, cost) : cost_windows(state, cost);
+}
 
-const rf_op rf_op_ConvTranspose = {
-    .type = "ConvTranspose",
-    .class = RF_CLASS_CONVOLUTION,
-    .min_inputs = 1,
-    .max_inputs = 3,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .attributes = transpose_attributes,
-    .defaults = &defaults,
-    .params_size = sizeof(convolution_params),
-    .parameter_inputs = 1 << 1 | 1 << 2,
-    .infer = infer_transpose,
-    .link = link_transpose,
-    .cost = cost_transpose,
-};
+/* ---- Running ---------------------------------------------------------------------------- */
+
+static void store_floats(const rf_convolve *call, int64_t channel, uint64_t at, double *sums, uint64_t count)
+{
+    const rf_value *bias = call->context;
+    double addend = bias ? rf_value_float(bias, (uint64_t)channel) : 0;
+    for (uint64_t i = 0; bias && i < count; i++)
+        sums[i] += addend;
+    rf_doubles_write(call->output, at, count, sums);
+}
+
+static rf_status evaluate(rf_node *node)
+{
+    const rf_convolution *state = node->state;
+    const rf_value *weight = rf_input(node, 1), *bias = rf_input(node, 2);
+    if (!weight || !weight->data || (bias && !bias->data))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no weights, only their shapes");
+    const rf_convolve call = {.shape = state, .x = node->inputs[0], .weight = weight, .output = node->outputs[0],
+                              .context = bias, .tally = node->tally, .scratch = node->scratch,
+                              .store = store_floats};
+    rf_convolve_run(&call);
+    return RF_OK;
+}
+
+static bool lower(const rf_node *node, rf_task *task)
+{
+    const rf_convolution *state = node->state;
+    const rf_value *weight = rf_input(node, 1), *bias = rf_input(node, 2);
+    if (node->inputs[0]->dtype != RF_FLOAT32 || !weight || !weight->constant || (bias && !bias->constant))
+        return false;
+    task->kind = RF_TASK_CONVOLUTION;
+    memcpy(task->as.convolution.windows, state->windows, sizeof state->windows);
+    task->as.convolution.axes = state->axes;
+    task->as.convolution.groups = state->group;
+    task->as.convolution.transposed = state->operands.transposed;
+    return true;
+}
+
+#define CONVOLUTION_ROW(type_, attributes_, infer_)       \
+    const rf_op rf_op_##type_ = {                         \
+        .type = #type_,                                   \
+        .class = RF_CLASS_CONVOLUTION,                    \
+        .min_inputs = 1,                                  \
+        .max_inputs = 3,                                  \
+        .min_outputs = 1,                                 \
+        .max_outputs = 1,                                 \
+        .attributes = attributes_,                        \
+        .defaults = &rf_convolution_defaults,             \
+        .params_size = sizeof(rf_convolution_params),     \
+        .parameter_inputs = 1 << 1 | 1 << 2,              \
+        .infer = infer_,                                  \
+        .link = rf_convolution_link,                      \
+        .cost = rf_convolution_cost,                      \
+        .evaluate = evaluate,                             \
+        .scratch = rf_convolve_scratch,                   \
+        .lower = lower,                                   \
+    }
+
+CONVOLUTION_ROW(Conv, conv_attributes, infer_conv);
+CONVOLUTION_ROW(ConvTranspose, transpose_attributes, infer_transpose);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Matrix products.
+ * Dense layers.
  *
  * Counting, for K terms of an output element: K multiplications and K - 1
  * additions, one addition more with a bias. Gemm's alpha, where it is not 1,
@@ -8,7 +8,11 @@
  */
 #include "ops/table.h"
 
+#include "ops/doubles.h"
+#include "ops/fold.h"
+#include "ops/matmul.h"
 #include "ops/operands.h"
+#include "ops/task.h"
 
 typedef struct gemm_params {
     float alpha, beta;
@@ -37,18 +41,6 @@ static const rf_attribute_spec gemm_attributes[] = {
     {"bias", RF_ATTRIBUTE_INT, offsetof(gemm_params, bias), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
-
-static rf_status check_type(const rf_node *node, rf_dtype dtype)
-{
-    if (rf_dtype_is_real(dtype) || dtype == RF_INT32 || dtype == RF_INT64 || dtype == RF_UINT32
-        || dtype == RF_UINT64)
-        return RF_OK;
-    return rf_node_fail(node, RF_ERROR_SHAPE,
-                        "its input must hold floats or integers of 32 or 64 bits, not %s",
-                        rf_dtype_name(dtype));
-}
-
-/* ---- Gemm ------------------------------------------------------------------------------- */
 
 static rf_status read_weight(const rf_node *node, gemm_state *state)
 {
@@ -122,7 +114,7 @@ static rf_status read_matrix(const rf_node *node, gemm_state *state)
 static rf_status infer_gemm(rf_node *node)
 {
     const rf_value *a = node->inputs[0];
-    RF_TRY(check_type(node, a->dtype));
+    RF_TRY(rf_check_factor(node, a->dtype));
     RF_TRY(rf_node_agree(node, 1, "B", a->dtype));
     RF_TRY(rf_node_agree(node, 2, "C", a->dtype));
     gemm_state *state = RF_TAKE(node->arena, gemm_state, 1);
@@ -151,16 +143,6 @@ static void link_gemm(const rf_node *node, uint32_t output, uint32_t input, rf_l
         rf_link_same(&links[params->trans_b ? 0 : 1], 1);
 }
 
-/* K terms for each of `outputs` elements, and the additions that join them. */
-static bool count_terms(uint64_t outputs, uint64_t terms, rf_counts *counts)
-{
-    if (!rf_checked_mul(outputs, terms, &counts->multiplications))
-        return false;
-    counts->macs = counts->multiplications;
-    counts->additions = terms ? counts->multiplications - outputs : 0;
-    return true;
-}
-
 static bool cost_gemm(const rf_node *node, rf_cost *cost)
 {
     const gemm_params *params = node->params;
@@ -168,7 +150,7 @@ static bool cost_gemm(const rf_node *node, rf_cost *cost)
     rf_counts *dense = &cost->dense;
     uint64_t outputs = rf_elements(&node->outputs[0]->shape);
     uint64_t scalings = (uint64_t)(params->alpha != 1) + (state->bias && params->beta != 1);
-    if (!count_terms(outputs, (uint64_t)state->terms, dense)
+    if (!rf_count_terms(outputs, (uint64_t)state->terms, dense)
         || !rf_add_product(&dense->multiplications, outputs, scalings))
         return false;
     if (state->bias) {
@@ -180,65 +162,107 @@ static bool cost_gemm(const rf_node *node, rf_cost *cost)
     return true;
 }
 
-/* ---- MatMul ----------------------------------------------------------------------------- */
-
-/* Leading axes that broadcast. */
-static int32_t batch_rank(const rf_shape *shape)
+static bool scratch_gemm(const rf_node *node, uint64_t *bytes)
 {
-    return shape->rank > 2 ? shape->rank - 2 : 0;
+    const gemm_state *state = node->state;
+    return rf_product_scratch((uint64_t)state->terms, (uint64_t)state->columns, bytes);
 }
 
-static rf_status infer_matmul(rf_node *node)
+static rf_product product_of(const rf_node *node)
 {
-    const rf_value *left = node->inputs[0], *right = node->inputs[1];
-    const rf_shape *a = &left->shape, *b = &right->shape;
-    RF_TRY(check_type(node, left->dtype));
-    RF_TRY(rf_node_agree(node, 1, "B", left->dtype));
-    if (a->rank == 0 || b->rank == 0)
-        return rf_node_fail(node, RF_ERROR_SHAPE, "A has shape %s and B %s, but scalars cannot be multiplied",
-                            rf_shape_print(a).text, rf_shape_print(b).text);
-    int64_t terms = a->dims[a->rank - 1];
-    if (b->dims[b->rank > 1 ? b->rank - 2 : 0] != terms)
-        return rf_node_fail(node, RF_ERROR_SHAPE, "A of shape %s cannot be multiplied by B of shape %s",
-                            rf_shape_print(a).text, rf_shape_print(b).text);
-    rf_shape batch_a = *a, batch_b = *b, output;
-    batch_a.rank = batch_rank(a);
-    batch_b.rank = batch_rank(b);
-    RF_TRY(rf_node_broadcast(node, &batch_a, &batch_b, &output));
-    if (a->rank > 1)
-        output.dims[output.rank++] = a->dims[a->rank - 2];
-    if (b->rank > 1)
-        output.dims[output.rank++] = b->dims[b->rank - 1];
-    rf_set_output(node, 0, left->dtype, &output);
-    return RF_OK;
+    const gemm_params *params = node->params;
+    const gemm_state *state = node->state;
+    uint64_t rows = (uint64_t)state->rows, terms = (uint64_t)state->terms, columns = (uint64_t)state->columns;
+    return (rf_product){
+        .a = node->inputs[0], .b = node->inputs[1],
+        .a_row = params->trans_a ? 1 : terms, .a_term = params->trans_a ? rows : 1,
+        .b_term = params->trans_b ? 1 : columns, .b_column = params->trans_b ? terms : 1,
+        .rows = rows, .terms = terms, .columns = columns,
+    };
 }
 
-static void link_matmul(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+/* Scales a row of sums and adds C, whose strides along rows and columns the view has. */
+static void finish_row(const rf_node *node, const rf_view *c, uint64_t row, uint64_t columns, double *sums)
 {
-    const rf_shape *a = &node->inputs[0]->shape, *b = &node->inputs[1]->shape;
-    const rf_shape *in = &node->inputs[input]->shape, *out = &node->outputs[output]->shape;
-    rf_link_everything(node, output, input, links);
-    if (input == 0 && a->rank > 1)
-        rf_link_same(&links[a->rank - 2], out->rank - 1 - (b->rank > 1));
-    if (input == 1 && b->rank > 1)
-        rf_link_same(&links[b->rank - 1], out->rank - 1);
-    int32_t batch = batch_rank(in);
-    int32_t shift = out->rank - (a->rank > 1) - (b->rank > 1) - batch;
-    for (int32_t axis = 0; axis < batch; axis++) {
-        if (in->dims[axis] == 1 && out->dims[axis + shift] != 1)
-            rf_link_range(&links[axis], 0, 0);
-        else
-            rf_link_same(&links[axis], axis + shift);
+    const gemm_params *params = node->params;
+    double alpha = (double)params->alpha, beta = (double)params->beta;
+    uint64_t scalings = 0;
+    if (alpha != 1) {
+        for (uint64_t i = 0; i < columns; i++)
+            sums[i] *= alpha;
+        scalings += columns;
+    }
+    if (c) {
+        uint64_t at = row * (uint64_t)c->strides[0], step = (uint64_t)c->strides[1];
+        for (uint64_t i = 0; i < columns; i++)
+            sums[i] += beta * rf_value_float(node->inputs[2], at + i * step);
+        scalings += beta != 1 ? columns : 0;
+    }
+    if (node->tally) {
+        node->tally->multiplications += scalings;
+        node->tally->additions += c ? columns : 0;
     }
 }
 
-static bool cost_matmul(const rf_node *node, rf_cost *cost)
+static void write_floats(const rf_node *node, const rf_product *product, const rf_view *c)
 {
-    const rf_shape *a = &node->inputs[0]->shape;
-    uint64_t outputs = rf_elements(&node->outputs[0]->shape);
-    if (!count_terms(outputs, (uint64_t)a->dims[a->rank - 1], &cost->dense))
+    for (uint64_t row = 0; row < product->rows; row += RF_PRODUCT_ROWS) {
+        uint64_t left = product->rows - row, count = left < RF_PRODUCT_ROWS ? left : RF_PRODUCT_ROWS;
+        double *sums = rf_product_floats(product, row, count, node->scratch, node->tally);
+        for (uint64_t r = 0; r < count; r++)
+            finish_row(node, c, row + r, product->columns, sums + r * product->columns);
+        rf_doubles_write(node->outputs[0], row * product->columns, count * product->columns, sums);
+    }
+}
+
+/* Integers that nothing scales, with C as it is added. */
+static void write_ints(const rf_node *node, const rf_product *product, const rf_view *c)
+{
+    const rf_value *output = node->outputs[0];
+    uint64_t columns = product->columns;
+    for (uint64_t row = 0; row < product->rows; row++) {
+        int64_t *sums = rf_product_ints(product, row, 1, node->scratch, node->tally);
+        for (uint64_t i = 0; i < columns; i++) {
+            uint64_t at = c ? row * (uint64_t)c->strides[0] + i * (uint64_t)c->strides[1] : 0;
+            int64_t sum = c ? rf_wrap_add(sums[i], rf_value_int(node->inputs[2], at)) : sums[i];
+            rf_store_int(rf_fold_data(output), output->dtype, row * columns + i, sum);
+        }
+        if (node->tally)
+            node->tally->additions += c ? columns : 0;
+    }
+}
+
+static rf_status evaluate_gemm(rf_node *node)
+{
+    const gemm_params *params = node->params;
+    const rf_value *b = rf_input(node, 1), *c = rf_input(node, 2), *output = rf_output(node, 0);
+    if (!b || !output)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no weights, only their shapes");
+    if (rf_elements(&output->shape) == 0)
+        return RF_OK;
+    rf_product product = product_of(node);
+    rf_view view;
+    if (c)
+        rf_view_broadcast(&c->shape, &output->shape, 2 - c->shape.rank, &view);
+    bool scaled = params->alpha != 1 || (c && params->beta != 1);
+    if (rf_dtype_is_float(output->dtype) || scaled)
+        write_floats(node, &product, c ? &view : NULL);
+    else
+        write_ints(node, &product, c ? &view : NULL);
+    return RF_OK;
+}
+
+static bool lower_gemm(const rf_node *node, rf_task *task)
+{
+    const gemm_params *params = node->params;
+    const gemm_state *state = node->state;
+    if (node->inputs[0]->dtype != RF_FLOAT32 || !rf_input(node, 1) || state->flattened)
         return false;
-    cost->valid = cost->dense;
+    task->kind = RF_TASK_MATMUL;
+    task->as.matmul.transpose_a = params->trans_a != 0;
+    task->as.matmul.transpose_b = params->trans_b != 0;
+    task->as.matmul.alpha = params->alpha;
+    task->as.matmul.beta = params->beta;
     return true;
 }
 
@@ -256,17 +280,7 @@ const rf_op rf_op_Gemm = {
     .infer = infer_gemm,
     .link = link_gemm,
     .cost = cost_gemm,
-};
-
-const rf_op rf_op_MatMul = {
-    .type = "MatMul",
-    .class = RF_CLASS_MATMUL,
-    .min_inputs = 2,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .parameter_inputs = 1 << 0 | 1 << 1,
-    .infer = infer_matmul,
-    .link = link_matmul,
-    .cost = cost_matmul,
+    .evaluate = evaluate_gemm,
+    .scratch = scratch_gemm,
+    .lower = lower_gemm,
 };

@@ -112,7 +112,6 @@ bool rf_shape_equal(const rf_shape *a, const rf_shape *b)
     X(RF_INT16, int16_t)      \
     X(RF_INT32, int32_t)      \
     X(RF_INT64, int64_t)      \
-    X(RF_BOOL, uint8_t)       \
     X(RF_UINT32, uint32_t)    \
     X(RF_UINT64, uint64_t)    \
     X(RF_FLOAT32, float)      \
@@ -122,11 +121,33 @@ static int64_t int_of_double(double number)
 {
     if (number != number)
         return 0;
-    if (number >= 9223372036854775808.0)
+    if (number >= 0x1p63)
         return INT64_MAX;
-    if (number < -9223372036854775808.0)
+    if (number < -0x1p63)
         return INT64_MIN;
     return (int64_t)number;
+}
+
+/* Truncated, and limited to what the type holds: as the int64_t of the same bits for uint64. */
+static int64_t limited(double number, rf_dtype dtype)
+{
+    switch (dtype) {
+    case RF_UINT64:
+        return number > 0x1p63 ? (int64_t)(number < 0x1p64 ? (uint64_t)number : UINT64_MAX)
+                               : number > 0 ? (int64_t)(uint64_t)number : 0;
+    case RF_UINT8:
+    case RF_UINT16:
+    case RF_UINT32:
+        return rf_max(0, rf_min(int_of_double(number), (INT64_C(1) << rf_dtype_bits(dtype)) - 1));
+    case RF_INT8:
+    case RF_INT16:
+    case RF_INT32: {
+        int64_t end = INT64_C(1) << (rf_dtype_bits(dtype) - 1);
+        return rf_max(-end, rf_min(int_of_double(number), end - 1));
+    }
+    default:
+        return int_of_double(number);
+    }
 }
 
 /* ---- Floats of 16 bits -------------------------------------------------------------------- */
@@ -163,6 +184,8 @@ static uint16_t short_bits(const short_float *kind, double magnitude)
         return (uint16_t)(infinity | 1 << (kind->fraction_bits - 1));
     if (magnitude == (double)INFINITY)
         return (uint16_t)infinity;
+    if (magnitude == 0)
+        return 0;
     int exponent;
     frexp(magnitude, &exponent);
     exponent = exponent - 1 < 1 - kind->bias ? 1 - kind->bias : exponent - 1;
@@ -185,6 +208,8 @@ double rf_value_float(const rf_value *value, uint64_t i)
         return read_short(&half, data + 2 * i);
     case RF_BFLOAT16:
         return read_short(&brain, data + 2 * i);
+    case RF_BOOL:
+        return data[i] != 0;
 #define READ_CASE(dtype, type)                                  \
     case dtype: {                                               \
         type element;                                           \
@@ -204,6 +229,8 @@ int64_t rf_value_int(const rf_value *value, uint64_t i)
     if (rf_dtype_is_float(value->dtype))
         return int_of_double(rf_value_float(value, i));
     switch (value->dtype) {
+    case RF_BOOL:
+        return data[i] != 0;
 #define READ_CASE(dtype, type)                                  \
     case dtype: {                                               \
         type element;                                           \
@@ -220,6 +247,9 @@ int64_t rf_value_int(const rf_value *value, uint64_t i)
 void rf_store_int(void *data, rf_dtype dtype, uint64_t i, int64_t number)
 {
     switch (dtype) {
+    case RF_BOOL:
+        ((unsigned char *)data)[i] = number != 0;
+        return;
 #define STORE_CASE(dtype_, type)                                \
     case dtype_: {                                              \
         type element = (type)number;                            \
@@ -243,6 +273,6 @@ void rf_store_float(void *data, rf_dtype dtype, uint64_t i, double number)
     } else if (dtype == RF_FLOAT16 || dtype == RF_BFLOAT16) {
         store_short(dtype == RF_FLOAT16 ? &half : &brain, (unsigned char *)data + 2 * i, number);
     } else {
-        rf_store_int(data, dtype, i, int_of_double(number));
+        rf_store_int(data, dtype, i, dtype == RF_BOOL ? number != 0 : limited(number, dtype));
     }
 }

@@ -116,6 +116,42 @@ rf_status rf_series_infer(rf_node *node)
     return RF_OK;
 }
 
+static bool is_float32(const rf_node *node, uint32_t inputs)
+{
+    for (uint32_t i = 0; i < inputs; i++)
+        if (!rf_input(node, i) || node->inputs[i]->dtype != RF_FLOAT32)
+            return false;
+    return rf_output(node, 0) && node->outputs[0]->dtype == RF_FLOAT32;
+}
+
+bool rf_lower_map(const rf_node *node, rf_map_function function, float a, float b, rf_task *task)
+{
+    if (!is_float32(node, 1))
+        return false;
+    *task = (rf_task){.kind = RF_TASK_MAP, .as.map = {function, a, b}};
+    return true;
+}
+
+bool rf_lower_pair(const rf_node *node, rf_pair_function function, rf_task *task)
+{
+    if (!is_float32(node, 2))
+        return false;
+    *task = (rf_task){.kind = RF_TASK_PAIR, .as.pair = function};
+    return true;
+}
+
+bool rf_lower_same(const rf_node *node, rf_task *task)
+{
+    const rf_value *out = rf_output(node, 0);
+    for (uint32_t i = 1; i < node->output_count; i++)
+        if (node->outputs[i])
+            return false;
+    if (!out || out->dtype != node->inputs[0]->dtype || !rf_shape_equal(&out->shape, &node->inputs[0]->shape))
+        return false;
+    *task = (rf_task){.kind = RF_TASK_VIEW};
+    return true;
+}
+
 uint64_t rf_output_elements(const rf_node *node)
 {
     const rf_value *output = rf_output(node, 0);

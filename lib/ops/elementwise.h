@@ -4,6 +4,7 @@
 #define RF_OPS_ELEMENTWISE_H
 
 #include "ops/op.h"
+#include "ops/task.h"
 
 /*
  * Two-input operators up to operator set 6 broadcast only where `broadcast` is
@@ -30,6 +31,14 @@ void rf_pair_link(const rf_node *node, uint32_t output, uint32_t input, rf_link 
 /* Output 0 has the type of input 0, which all others share, and the shape that all broadcast to;
  * before operator set 8 all shapes are alike. */
 rf_status rf_series_infer(rf_node *node);
+
+/* The tasks of a layer whose output 0 is float32: a function of each element, or of pairs that
+ * broadcast from the right. False where the layer is something else. */
+bool rf_lower_map(const rf_node *node, rf_map_function function, float a, float b, rf_task *task);
+bool rf_lower_pair(const rf_node *node, rf_pair_function function, rf_task *task);
+
+/* Output 0 is input 0 as it is, of any type, and no other output is asked for. */
+bool rf_lower_same(const rf_node *node, rf_task *task);
 
 /* Elements of output 0; none where it is omitted. */
 uint64_t rf_output_elements(const rf_node *node);

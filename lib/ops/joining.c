@@ -6,6 +6,8 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/moving.h"
+#include "ops/task.h"
 
 /* What `infer` leaves: the axis, and where along it each part begins. */
 typedef struct parts {
@@ -83,28 +85,36 @@ static void link_concat(const rf_node *node, uint32_t output, uint32_t input, rf
     }
 }
 
+static void move_part(const parts *parts_of, uint32_t input, const rf_value *in, const rf_value *out)
+{
+    int64_t from[RF_MAX_RANK], to[RF_MAX_RANK];
+    rf_move move = {.rank = 0};
+    if (rf_elements(&in->shape) == 0)
+        return;
+    rf_view_strides(&in->shape, from);
+    rf_view_strides(&out->shape, to);
+    for (int32_t axis = 0; axis < in->shape.rank; axis++)
+        rf_move_axis(&move, in->shape.dims[axis], from[axis], to[axis]);
+    rf_move_run(&move, rf_fold_data(out), parts_of->begin[input] * to[parts_of->axis], in->data, 0,
+                rf_dtype_bits(out->dtype) / 8);
+}
+
 static rf_status evaluate_concat(rf_node *node)
 {
-    const parts *parts_of = node->state;
     const rf_value *out = rf_output(node, 0);
-    if (!out)
-        return RF_OK;
-    size_t bytes = rf_dtype_bits(out->dtype) / 8;
-    rf_view view = {.offset = 0};
-    int64_t strides[RF_MAX_RANK];
-    rf_view_strides(&out->shape, strides);
-    for (int32_t k = 0; k < out->shape.rank; k++)
-        view.strides[k] = strides[k];
-    for (uint32_t input = 0; input < node->input_count; input++) {
-        const rf_value *in = node->inputs[input];
-        uint64_t count = rf_elements(&in->shape);
-        rf_cursor at;
-        view.offset = parts_of->begin[input] * strides[parts_of->axis];
-        rf_cursor_start(&at, &in->shape, &view);
-        for (uint64_t i = 0; i < count; i++, rf_cursor_next(&at))
-            rf_fold_move(rf_fold_data(out), (uint64_t)at.at, in->data, i, bytes);
-    }
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    for (uint32_t input = 0; out && input < node->input_count; input++)
+        move_part(node->state, input, node->inputs[input], out);
     return RF_OK;
+}
+
+static bool lower_concat(const rf_node *node, rf_task *task)
+{
+    const parts *parts_of = node->state;
+    task->kind = RF_TASK_JOIN;
+    task->as.axis = parts_of->axis;
+    return rf_is_movable(node);
 }
 
 const rf_op rf_op_Concat = {
@@ -113,6 +123,7 @@ const rf_op rf_op_Concat = {
     .attributes = concat_attributes, .defaults = &concat_defaults, .params_size = sizeof(concat_params),
     .parameter_inputs = UINT32_MAX, /* such as a class token */
     .infer = infer_concat, .link = link_concat, .evaluate = evaluate_concat,
+    .lower = lower_concat,
 };
 
 /* ---- Split ------------------------------------------------------------------------------ */
@@ -208,14 +219,27 @@ static rf_status evaluate_split(rf_node *node)
     const parts *parts_of = node->state;
     const rf_value *in = node->inputs[0];
     rf_view view = {.offset = 0};
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
     rf_view_strides(&in->shape, view.strides);
     for (uint32_t i = 0; i < node->output_count; i++) {
         if (!node->outputs[i])
             continue;
         view.offset = parts_of->begin[i] * view.strides[parts_of->axis];
-        rf_fold_copy_view(in, node->outputs[i], &view);
+        rf_move_view(in, node->outputs[i], &view);
     }
     return RF_OK;
+}
+
+static bool lower_split(const rf_node *node, rf_task *task)
+{
+    const parts *parts_of = node->state;
+    task->kind = RF_TASK_SPLIT;
+    task->as.axis = parts_of->axis;
+    for (uint32_t i = 0; i < node->output_count; i++)
+        if (!node->outputs[i])
+            return false;
+    return rf_is_movable(node);
 }
 
 const rf_op rf_op_Split = {
@@ -223,4 +247,5 @@ const rf_op rf_op_Split = {
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = RF_MANY,
     .attributes = split_attributes, .defaults = &split_defaults, .params_size = sizeof(split_params),
     .infer = infer_split, .link = link_split, .evaluate = evaluate_split,
+    .lower = lower_split,
 };

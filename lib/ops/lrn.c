@@ -9,6 +9,9 @@
  */
 #include "ops/table.h"
 
+#include <math.h>
+
+#include "ops/doubles.h"
 #include "ops/operands.h"
 #include "ops/window.h"
 
@@ -51,6 +54,14 @@ static void link_channels(const rf_node *node, uint32_t output, uint32_t input, 
     rf_link_window(&links[1], 1, params->size, 1, 1, (params->size - 1) / 2);
 }
 
+static rf_window channel_window(const rf_node *node)
+{
+    const lrn_params *params = node->params;
+    int64_t channels = node->inputs[0]->shape.dims[1];
+    return (rf_window){.input = channels, .output = channels, .kernel = params->size, .stride = 1,
+                       .dilation = 1, .pad_begin = (params->size - 1) / 2};
+}
+
 static bool cost(const rf_node *node, rf_cost *cost)
 {
     const lrn_params *params = node->params;
@@ -58,8 +69,7 @@ static bool cost(const rf_node *node, rf_cost *cost)
     uint64_t elements = rf_elements(x), taps;
     if (elements == 0)
         return true;
-    rf_window channels = {.input = x->dims[1], .output = x->dims[1], .kernel = params->size, .stride = 1,
-                          .dilation = 1, .pad_begin = (params->size - 1) / 2};
+    rf_window channels = channel_window(node);
     rf_counts *dense = &cost->dense;
     if (!rf_checked_mul(elements, 2, &dense->multiplications)
         || !rf_checked_mul(elements, (uint64_t)params->size, &dense->additions)
@@ -68,6 +78,76 @@ static bool cost(const rf_node *node, rf_cost *cost)
     dense->exponentials = dense->divisions = elements;
     cost->valid = *dense;
     return rf_checked_mul(elements / (uint64_t)x->dims[1], taps, &cost->valid.additions);
+}
+
+/* ---- Running ---------------------------------------------------------------------------- */
+
+/* The squares of an image, and a plane of sums. */
+static bool scratch(const rf_node *node, uint64_t *bytes)
+{
+    const rf_shape *x = &node->inputs[0]->shape;
+    uint64_t elements = rf_elements(x);
+    *bytes = 0;
+    if (elements == 0)
+        return true;
+    uint64_t image = elements / (uint64_t)x->dims[0];
+    return rf_doubles_bytes(image + image / (uint64_t)x->dims[1], 0, bytes);
+}
+
+/* Sums the squares of the channels that channel `c` sees. */
+static void sum_squares(const rf_node *node, int64_t c, const double *squares, double *sums, uint64_t plane)
+{
+    const rf_window channels = channel_window(node);
+    int64_t first, end;
+    rf_window_clip(&channels, c, &first, &end);
+    const double *from = squares + (uint64_t)(c - channels.pad_begin + first) * plane;
+    memcpy(sums, from, plane * sizeof *sums);
+    for (int64_t t = first + 1; t < end; t++) {
+        from += plane;
+        for (uint64_t i = 0; i < plane; i++)
+            sums[i] += from[i];
+    }
+    if (node->tally)
+        node->tally->additions += (uint64_t)(end - first - 1) * plane;
+}
+
+/* Makes elements of one channel, from `at` on, of their sums. */
+static void normalize(const rf_node *node, uint64_t at, double *sums, uint64_t plane)
+{
+    const lrn_params *params = node->params;
+    const double share = (double)params->alpha / (double)params->size;
+    for (uint64_t i = 0; i < plane; i++)
+        sums[i] = rf_value_float(node->inputs[0], at + i)
+            / pow((double)params->bias + share * sums[i], (double)params->beta);
+    rf_doubles_write(node->outputs[0], at, plane, sums);
+    if (!node->tally)
+        return;
+    node->tally->multiplications += plane;
+    node->tally->additions += plane;
+    node->tally->exponentials += plane;
+    node->tally->divisions += plane;
+}
+
+static rf_status evaluate(rf_node *node)
+{
+    const rf_shape *x = &node->inputs[0]->shape;
+    if (rf_elements(x) == 0)
+        return RF_OK;
+    uint64_t image = rf_elements(x) / (uint64_t)x->dims[0], plane = image / (uint64_t)x->dims[1];
+    double *squares = node->scratch, *sums = squares + image;
+    for (int64_t n = 0; n < x->dims[0]; n++) {
+        uint64_t at = (uint64_t)n * image;
+        rf_doubles_read(node->inputs[0], at, image, squares);
+        for (uint64_t i = 0; i < image; i++)
+            squares[i] *= squares[i];
+        if (node->tally)
+            node->tally->multiplications += image;
+        for (int64_t c = 0; c < x->dims[1]; c++) {
+            sum_squares(node, c, squares, sums, plane);
+            normalize(node, at + (uint64_t)c * plane, sums, plane);
+        }
+    }
+    return RF_OK;
 }
 
 const rf_op rf_op_LRN = {
@@ -83,4 +163,6 @@ const rf_op rf_op_LRN = {
     .infer = infer,
     .link = link_channels,
     .cost = cost,
+    .evaluate = evaluate,
+    .scratch = scratch,
 };

@@ -221,11 +221,13 @@ rf_status rf_node_axis(const rf_node *node, const char *what, int64_t axis, int6
 rf_status rf_node_imply(rf_node *node, const rf_shape *shape, bool statistic);
 
 /* Element `i` of a value whose data is known, converted; floats are truncated towards zero by
- * rf_value_int. Types: bool, all integers, float32, float64. */
+ * rf_value_int, which gives a uint64 as the int64_t of the same bits. Types: bool (0 or 1), all
+ * integers and floats of at least a byte, but for the 8-bit floats. */
 int64_t rf_value_int(const rf_value *value, uint64_t i);
 double rf_value_float(const rf_value *value, uint64_t i);
 
-/* Stores into `data` of type `dtype`, an output's buffer in `evaluate`. */
+/* Stores into `data` of type `dtype`, an output's buffer in `evaluate`. An integer wraps around where the
+ * type cannot hold it; a float is truncated and limited to an integer type's range, NaN becoming 0. */
 void rf_store_int(void *data, rf_dtype dtype, uint64_t i, int64_t element);
 void rf_store_float(void *data, rf_dtype dtype, uint64_t i, double element);
 

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "ops/checks.h"
+#include "ops/elementwise.h"
 #include "ops/fold.h"
 
 const rf_op rf_op_Identity = {
     .type = "Identity", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
-    .copies_weights = true, .infer = rf_infer_same, .evaluate = rf_fold_copy,
+    .copies_weights = true, .infer = rf_infer_same, .evaluate = rf_fold_copy, .lower = rf_lower_same,
 };
 
 /* ---- Dropout ---------------------------------------------------------------------------- */
@@ -30,12 +31,33 @@ static const rf_attribute_spec dropout_attributes[] = {
     {.name = NULL},
 };
 
+/* What the inputs say, as far as their elements are known. */
+typedef enum dropping { KEEPS, DROPS, MAY_DROP } dropping;
+
+static dropping judge_dropout(const rf_node *node)
+{
+    const dropout_params *params = node->params;
+    const rf_value *ratio = rf_input(node, 1), *training = rf_input(node, 2);
+    if (!training || (training->data && !rf_value_int(training, 0)))
+        return KEEPS;
+    if (ratio ? ratio->data && !(rf_value_float(ratio, 0) > 0) : !(params->ratio > 0))
+        return KEEPS;
+    return training->data && (!ratio || ratio->data) ? DROPS : MAY_DROP;
+}
+
+static rf_status refuse_training(const rf_node *node)
+{
+    return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "training_mode is true, but elements are not dropped at random");
+}
+
 static rf_status infer_dropout(rf_node *node)
 {
     const rf_value *in = node->inputs[0];
     RF_TRY(rf_check_single(node, 1, "ratio"));
     RF_TRY(rf_check_single(node, 2, "training_mode"));
     RF_TRY(rf_check_dtype(node, 2, RF_BOOL));
+    if (judge_dropout(node) == DROPS)
+        return refuse_training(node);
     rf_set_output(node, 0, in->dtype, &in->shape);
     rf_set_output(node, 1, node->opset < 10 ? in->dtype : RF_BOOL, &in->shape);
     return RF_OK;
@@ -51,18 +73,35 @@ static void link_dropout(const rf_node *node, uint32_t output, uint32_t input, r
         rf_link_nothing(&links[axis]);
 }
 
+static rf_status fill_mask(const rf_node *node, const rf_value *mask)
+{
+    if (!rf_fold_reads(mask->dtype))
+        return rf_fold_refuse(node);
+    uint64_t count = rf_elements(&mask->shape);
+    for (uint64_t i = 0; i < count; i++)
+        rf_store_float(rf_fold_data(mask), mask->dtype, i, 1);
+    return RF_OK;
+}
+
 static rf_status evaluate_dropout(rf_node *node)
 {
-    if (rf_output(node, 1) || rf_input(node, 2))
-        return rf_fold_refuse(node);
+    if (judge_dropout(node) != KEEPS)
+        return refuse_training(node);
+    if (rf_output(node, 1))
+        RF_TRY(fill_mask(node, node->outputs[1]));
     return rf_fold_copy(node);
+}
+
+static bool lower_dropout(const rf_node *node, rf_task *task)
+{
+    return judge_dropout(node) == KEEPS && rf_lower_same(node, task);
 }
 
 const rf_op rf_op_Dropout = {
     .type = "Dropout", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 2,
     .attributes = dropout_attributes, .defaults = &dropout_defaults, .params_size = sizeof(dropout_params),
-    .infer = infer_dropout, .link = link_dropout, .evaluate = evaluate_dropout,
+    .infer = infer_dropout, .link = link_dropout, .evaluate = evaluate_dropout, .lower = lower_dropout,
 };
 
 /* ---- Cast and CastLike ------------------------------------------------------------------ */
@@ -98,22 +137,35 @@ static rf_status infer_cast_like(rf_node *node)
     return RF_OK;
 }
 
+/* An integer as a double that rounds to a shorter float as the integer itself does: what is below the
+ * 53 bits of a double is kept as one odd bit. */
+static double shortened(rf_dtype dtype, int64_t number)
+{
+    uint64_t magnitude = dtype != RF_UINT64 && number < 0 ? -(uint64_t)number : (uint64_t)number;
+    if (magnitude >> 53)
+        magnitude = (magnitude >> 11 | ((magnitude & 0x7ff) != 0)) << 11;
+    return dtype != RF_UINT64 && number < 0 ? -(double)magnitude : (double)magnitude;
+}
+
 static void convert(const rf_value *in, const rf_value *out, uint64_t i)
 {
-    if (out->dtype == RF_BOOL)
-        rf_store_int(rf_fold_data(out), RF_BOOL, i, rf_value_float(in, i) != 0);
-    else if (rf_dtype_is_float(in->dtype))
-        rf_store_float(rf_fold_data(out), out->dtype, i, rf_value_float(in, i));
+    void *data = rf_fold_data(out);
+    if (out->dtype == RF_BOOL || rf_dtype_is_float(in->dtype) || out->dtype == RF_FLOAT64)
+        rf_store_float(data, out->dtype, i, rf_value_float(in, i));
     else if (rf_dtype_is_float(out->dtype))
-        rf_store_float(rf_fold_data(out), out->dtype, i, (double)rf_value_int(in, i));
+        rf_store_float(data, out->dtype, i, shortened(in->dtype, rf_value_int(in, i)));
     else
-        rf_store_int(rf_fold_data(out), out->dtype, i, rf_value_int(in, i));
+        rf_store_int(data, out->dtype, i, rf_value_int(in, i));
 }
 
 static rf_status evaluate_cast(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
-    if (!out || !rf_fold_reads(in->dtype) || !rf_fold_reads(out->dtype))
+    if (!out)
+        return RF_OK;
+    if (out->dtype == in->dtype && in->dtype != RF_STRING)
+        return rf_fold_copy(node);
+    if (!rf_fold_reads(in->dtype) || !rf_fold_reads(out->dtype))
         return rf_fold_refuse(node);
     uint64_t count = rf_elements(&out->shape);
     for (uint64_t i = 0; i < count; i++)
@@ -125,7 +177,7 @@ const rf_op rf_op_Cast = {
     .type = "Cast", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = cast_attributes, .defaults = &cast_defaults, .params_size = sizeof(cast_params),
-    .infer = infer_cast, .evaluate = evaluate_cast,
+    .infer = infer_cast, .evaluate = evaluate_cast, .lower = rf_lower_same,
 };
 
 static void link_cast_like(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
@@ -142,5 +194,5 @@ const rf_op rf_op_CastLike = {
     .type = "CastLike", .class = RF_CLASS_OTHER,
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = cast_like_attributes, .defaults = &cast_defaults, .params_size = sizeof(cast_params),
-    .infer = infer_cast_like, .link = link_cast_like, .evaluate = evaluate_cast,
+    .infer = infer_cast_like, .link = link_cast_like, .evaluate = evaluate_cast, .lower = rf_lower_same,
 };

@@ -8,60 +8,54 @@
  * n + 1 powers instead. Dense counts every tap, valid those on the input, and
  * nothing for a window that lies on padding alone.
  */
-#include "ops/table.h"
+#include "ops/pooling.h"
 
 #include "ops/operands.h"
-#include "ops/window.h"
+#include "ops/table.h"
+#include "ops/task.h"
 
-typedef struct pool_params {
-    rf_window_params window;
-    int64_t ceil_mode, count_include_pad, storage_order, p;
-} pool_params;
-
-typedef struct pool_state {
-    rf_window windows[RF_MAX_SPATIAL];
-    int32_t axes;
-    uint64_t planes;
-} pool_state;
-
-static const pool_params pool_defaults = {.p = 2};
+static const rf_pool_params pool_defaults = {.p = 2};
 
 #define POOL_ATTRIBUTES                        \
-    RF_WINDOW_ATTRIBUTES(pool_params, window), \
-    {"ceil_mode", RF_ATTRIBUTE_INT, offsetof(pool_params, ceil_mode), false}
+    RF_WINDOW_ATTRIBUTES(rf_pool_params, window), \
+    {"ceil_mode", RF_ATTRIBUTE_INT, offsetof(rf_pool_params, ceil_mode), false}
 
 static const rf_attribute_spec max_attributes[] = {
     POOL_ATTRIBUTES,
-    {"storage_order", RF_ATTRIBUTE_INT, offsetof(pool_params, storage_order), false},
+    {"storage_order", RF_ATTRIBUTE_INT, offsetof(rf_pool_params, storage_order), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
 
 static const rf_attribute_spec average_attributes[] = {
     POOL_ATTRIBUTES,
-    {"count_include_pad", RF_ATTRIBUTE_INT, offsetof(pool_params, count_include_pad), false},
+    {"count_include_pad", RF_ATTRIBUTE_INT, offsetof(rf_pool_params, count_include_pad), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
 
 static const rf_attribute_spec lp_attributes[] = {
     POOL_ATTRIBUTES,
-    {"p", RF_ATTRIBUTE_INT, offsetof(pool_params, p), false},
+    {"p", RF_ATTRIBUTE_INT, offsetof(rf_pool_params, p), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
 
 static const rf_attribute_spec global_lp_attributes[] = {
-    {"p", RF_ATTRIBUTE_INT, offsetof(pool_params, p), false},
+    {"p", RF_ATTRIBUTE_INT, offsetof(rf_pool_params, p), false},
     {NULL, RF_ATTRIBUTE_NONE, 0, false},
 };
 
 /* ---- Shapes ----------------------------------------------------------------------------- */
 
+static rf_status take_state(rf_node *node, rf_pool **state)
+{
+    node->state = *state = RF_TAKE(node->arena, rf_pool, 1);
+    return *state ? RF_OK : rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its windows");
+}
+
 static rf_status infer_windows(rf_node *node, const rf_value *x)
 {
-    const pool_params *params = node->params;
-    pool_state *state = RF_TAKE(node->arena, pool_state, 1);
-    if (!state)
-        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its windows");
-    node->state = state;
+    const rf_pool_params *params = node->params;
+    rf_pool *state = NULL;
+    RF_TRY(take_state(node, &state));
     RF_TRY(rf_windows_make(node, &params->window, &x->shape, NULL, params->ceil_mode != 0, state->windows,
                            &state->axes));
     rf_shape output = {.rank = x->shape.rank, .dims = {x->shape.dims[0], x->shape.dims[1]}};
@@ -77,7 +71,7 @@ static rf_status infer_windows(rf_node *node, const rf_value *x)
 
 static rf_status infer_max(rf_node *node)
 {
-    const pool_params *params = node->params;
+    const rf_pool_params *params = node->params;
     const rf_value *x = node->inputs[0];
     if (!rf_dtype_is_real(x->dtype) && x->dtype != RF_INT8 && x->dtype != RF_UINT8)
         return rf_node_fail(node, RF_ERROR_SHAPE, "its input must hold floats or 8-bit integers, not %s",
@@ -97,7 +91,7 @@ static rf_status infer_average(rf_node *node)
 
 static rf_status check_p(const rf_node *node)
 {
-    const pool_params *params = node->params;
+    const rf_pool_params *params = node->params;
     if (params->p >= 1)
         return RF_OK;
     return rf_node_fail(node, RF_ERROR_FORMAT, "p is %lld, but must be at least 1", (long long)params->p);
@@ -116,9 +110,20 @@ static rf_status infer_global(rf_node *node)
     if (x->shape.rank < 2)
         return rf_node_fail(node, RF_ERROR_SHAPE, "its input has shape %s, but [N,C,spatial...] is needed",
                             rf_shape_print(&x->shape).text);
-    rf_shape output = x->shape;
-    for (int32_t i = 2; i < output.rank; i++)
+    rf_pool *state = NULL;
+    RF_TRY(take_state(node, &state));
+    rf_shape output = x->shape, plane = x->shape;
+    for (int32_t i = 2; i < output.rank; i++) {
+        plane.dims[i - 2] = output.dims[i];
         output.dims[i] = 1;
+    }
+    plane.rank -= 2;
+    uint64_t elements;
+    RF_TRY(rf_node_elements(node, &plane, &elements));
+    state->axes = 1;
+    state->planes = (uint64_t)output.dims[0] * (uint64_t)output.dims[1];
+    state->windows[0] = (rf_window){.input = (int64_t)elements, .output = 1, .kernel = (int64_t)elements,
+                                    .stride = 1, .dilation = 1};
     rf_set_output(node, 0, x->dtype, &output);
     return RF_OK;
 }
@@ -135,7 +140,7 @@ static void link_windows(const rf_node *node, uint32_t output, uint32_t input, r
 {
     (void)output;
     (void)input;
-    const pool_state *state = node->state;
+    const rf_pool *state = node->state;
     rf_link_same(&links[0], 0);
     rf_link_same(&links[1], 1);
     for (int32_t i = 0; i < state->axes; i++) {
@@ -194,8 +199,8 @@ static bool times(tap_count *reads, uint64_t taps, uint64_t windows)
 
 static bool cost_windows(const rf_node *node, rf_cost *cost, count_function *count)
 {
-    const pool_params *params = node->params;
-    const pool_state *state = node->state;
+    const rf_pool_params *params = node->params;
+    const rf_pool *state = node->state;
     tap_count dense = {state->planes, state->planes}, valid = dense;
     cost->window_taps = 1;
     for (int32_t i = 0; i < state->axes; i++) {
@@ -216,7 +221,7 @@ static bool cost_windows(const rf_node *node, rf_cost *cost, count_function *cou
 
 static bool cost_planes(const rf_node *node, rf_cost *cost, count_function *count)
 {
-    const pool_params *params = node->params;
+    const rf_pool_params *params = node->params;
     const rf_shape *input = &node->inputs[0]->shape;
     tap_count all = {rf_elements(input), rf_elements(&node->outputs[0]->shape)};
     if (all.taps == 0)
@@ -257,28 +262,83 @@ static bool cost_global_lp(const rf_node *node, rf_cost *cost)
     return cost_planes(node, cost, count_lp);
 }
 
-#define POOL_ROW(type_, class_, outputs_, attributes_, infer_, link_, cost_) \
-    const rf_op rf_op_##type_ = {                                            \
-        .type = #type_,                                                      \
-        .class = class_,                                                     \
-        .min_inputs = 1,                                                     \
-        .max_inputs = 1,                                                     \
-        .min_outputs = 1,                                                    \
-        .max_outputs = outputs_,                                             \
-        .attributes = attributes_,                                           \
-        .defaults = &pool_defaults,                                          \
-        .params_size = sizeof(pool_params),                                  \
-        .infer = infer_,                                                     \
-        .link = link_,                                                       \
-        .cost = cost_,                                                       \
+/* ---- Tasks ------------------------------------------------------------------------------ */
+
+static bool lower_windows(const rf_node *node, bool average, rf_task *task)
+{
+    const rf_pool_params *params = node->params;
+    const rf_pool *state = node->state;
+    if (node->inputs[0]->dtype != RF_FLOAT32 || !rf_output(node, 0) || rf_output(node, 1))
+        return false;
+    task->kind = RF_TASK_POOL;
+    memcpy(task->as.pool.windows, state->windows, sizeof state->windows);
+    task->as.pool.axes = state->axes;
+    task->as.pool.average = average;
+    task->as.pool.count_include_pad = params->count_include_pad != 0;
+    return true;
+}
+
+static bool lower_max(const rf_node *node, rf_task *task)
+{
+    return lower_windows(node, false, task);
+}
+
+static bool lower_average(const rf_node *node, rf_task *task)
+{
+    return lower_windows(node, true, task);
+}
+
+/* What a mean or a maximum over nothing is, the reference says. */
+static bool lower_planes(const rf_node *node, rf_reduce_function function, rf_task *task)
+{
+    const rf_value *x = node->inputs[0];
+    if (x->dtype != RF_FLOAT32 || x->shape.rank < 3 || rf_elements(&x->shape) == 0)
+        return false;
+    task->kind = RF_TASK_REDUCE;
+    task->as.reduce.function = function;
+    task->as.reduce.axes = 0;
+    for (int32_t axis = 2; axis < x->shape.rank; axis++)
+        task->as.reduce.axes |= UINT32_C(1) << axis;
+    return true;
+}
+
+static bool lower_global_max(const rf_node *node, rf_task *task)
+{
+    return lower_planes(node, RF_REDUCE_MAX, task);
+}
+
+static bool lower_global_average(const rf_node *node, rf_task *task)
+{
+    return lower_planes(node, RF_REDUCE_MEAN, task);
+}
+
+#define POOL_ROW(type_, class_, outputs_, attributes_, infer_, link_, cost_, evaluate_, lower_) \
+    const rf_op rf_op_##type_ = {                                                               \
+        .type = #type_,                                                                         \
+        .class = class_,                                                                        \
+        .min_inputs = 1,                                                                        \
+        .max_inputs = 1,                                                                        \
+        .min_outputs = 1,                                                                       \
+        .max_outputs = outputs_,                                                                \
+        .attributes = attributes_,                                                              \
+        .defaults = &pool_defaults,                                                             \
+        .params_size = sizeof(rf_pool_params),                                                  \
+        .infer = infer_,                                                                        \
+        .link = link_,                                                                          \
+        .cost = cost_,                                                                          \
+        .evaluate = evaluate_,                                                                  \
+        .scratch = rf_pool_scratch,                                                             \
+        .lower = lower_,                                                                        \
     }
 
-POOL_ROW(MaxPool, RF_CLASS_MAX_POOL, 2, max_attributes, infer_max, link_windows, cost_max);
+POOL_ROW(MaxPool, RF_CLASS_MAX_POOL, 2, max_attributes, infer_max, link_windows, cost_max, rf_pool_max,
+         lower_max);
 POOL_ROW(AveragePool, RF_CLASS_AVERAGE_POOL, 1, average_attributes, infer_average, link_windows,
-         cost_average);
-POOL_ROW(LpPool, RF_CLASS_AVERAGE_POOL, 1, lp_attributes, infer_lp, link_windows, cost_lp);
-POOL_ROW(GlobalMaxPool, RF_CLASS_MAX_POOL, 1, NULL, infer_global, link_planes, cost_global_max);
+         cost_average, rf_pool_average, lower_average);
+POOL_ROW(LpPool, RF_CLASS_AVERAGE_POOL, 1, lp_attributes, infer_lp, link_windows, cost_lp, rf_pool_lp, NULL);
+POOL_ROW(GlobalMaxPool, RF_CLASS_MAX_POOL, 1, NULL, infer_global, link_planes, cost_global_max, rf_pool_max,
+         lower_global_max);
 POOL_ROW(GlobalAveragePool, RF_CLASS_AVERAGE_POOL, 1, NULL, infer_global, link_planes,
-         cost_global_average);
+         cost_global_average, rf_pool_average, lower_global_average);
 POOL_ROW(GlobalLpPool, RF_CLASS_AVERAGE_POOL, 1, global_lp_attributes, infer_global_lp, link_planes,
-         cost_global_lp);
+         cost_global_lp, rf_pool_lp, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/resample.h"
 
+#include <math.h>
+
 /* The coordinate of output index x is (step * x + offset) / divisor. */
 typedef struct mapping {
     int64_t step, offset, divisor;
@@ -82,8 +84,10 @@ static bool make_map(const rf_resample *axis, mapping *map)
     case RF_COORDINATES_PYTORCH_HALF_PIXEL:
         *map = axis->output > 1 ? half_pixel : nowhere_else;
         break;
-    case RF_COORDINATES_ALIGN_CORNERS:
-        *map = axis->output > 1 ? (mapping){axis->input - 1, 0, axis->output - 1} : nowhere_else;
+    case RF_COORDINATES_ALIGN_CORNERS: /* the output's length is taken before it is rounded, as ONNX's tests do */
+        *map = (mapping){(axis->input - 1) * q, 0, axis->input * p - q};
+        if (axis->output == 1 || map->divisor <= 0)
+            *map = nowhere_else;
         break;
     case RF_COORDINATES_ASYMMETRIC:
         *map = (mapping){q, 0, p};
@@ -195,7 +199,7 @@ uint64_t rf_resample_taps(const rf_resample *axis)
     int64_t both_sides = 2 * reach_in_taps(axis);
     if (is_widened(axis))
         return (uint64_t)rf_div_ceil(both_sides * axis->scale.denominator, axis->scale.numerator);
-    return axis->interpolation == RF_INTERPOLATION_CUBIC ? 4 : 2;
+    return (uint64_t)both_sides;
 }
 
 static rf_status make_table(const rf_node *node, int32_t number, const rf_resample *axis,
@@ -260,4 +264,98 @@ rf_status rf_resample_link(const rf_node *node, int32_t number, const rf_resampl
     link->advance = map.step / common;
     link->kind = cropping || period > axis->output ? RF_LINK_TABLE : RF_LINK_PERIODIC;
     return make_table(node, number, axis, &map, link->kind == RF_LINK_TABLE ? axis->output : period, link);
+}
+
+/* ---- Tables ----------------------------------------------------------------------------- */
+
+/* Keys' kernel, of which `a` is the slope at distance 1. */
+static double cubic(double distance, double a)
+{
+    double d = fabs(distance);
+    if (d >= 2)
+        return 0;
+    return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+}
+
+static double weigh(const rf_resample *axis, double distance)
+{
+    if (is_widened(axis))
+        distance *= (double)axis->scale.numerator / (double)axis->scale.denominator;
+    if (axis->interpolation == RF_INTERPOLATION_CUBIC)
+        return cubic(distance, axis->cubic_a);
+    return fmax(1 - fabs(distance), 0);
+}
+
+/* Weights of the inputs in `taps`, whose coordinate is `fraction` past `whole`. Their sum is 1 by
+ * itself unless the kernel was widened or some taps have been left out. */
+static void weigh_taps(const rf_resample *axis, rf_range taps, int64_t whole, double fraction, float *weights)
+{
+    double sum = 0;
+    for (int64_t i = taps.first; i <= taps.last; i++)
+        sum += weigh(axis, (double)(i - whole) - fraction);
+    bool whole_sum = sum == 0 || !(is_widened(axis) || axis->exclude_outside);
+    for (int64_t i = taps.first; i <= taps.last; i++)
+        weights[i - taps.first] = (float)(weigh(axis, (double)(i - whole) - fraction) / (whole_sum ? 1 : sum));
+}
+
+/* Shares the weight of the last of `count` taps among the entries that are left over. */
+static void share_last(int64_t count, int64_t entries, int32_t *indices, float *weights)
+{
+    for (int64_t t = count; t < entries; t++)
+        indices[t] = indices[count - 1];
+    if (!weights || count == entries)
+        return;
+    float share = weights[count - 1] / (float)(entries - count + 1);
+    for (int64_t t = count - 1; t < entries; t++)
+        weights[t] = share;
+}
+
+/* Entries of output index x. False where it lies outside. */
+static bool fill_entries(const rf_resample *axis, const mapping *map, int64_t x, int64_t entries,
+                         int32_t *indices, float *weights)
+{
+    rf_range taps = taps_at(axis, map, x);
+    if (taps.first > taps.last) {
+        for (int64_t t = 0; t < entries; t++)
+            indices[t] = RF_RESAMPLE_OUTSIDE;
+        return false;
+    }
+    if (axis->exclude_outside && taps.last >= 0 && taps.first < axis->input) {
+        taps.first = rf_max(taps.first, 0);
+        taps.last = rf_min(taps.last, axis->input - 1);
+    }
+    for (int64_t i = taps.first; i <= taps.last; i++)
+        indices[i - taps.first] = (int32_t)clamp(i, axis->input);
+    if (weights) {
+        int64_t position = map->step * x + map->offset, whole = rf_div_floor(position, map->divisor);
+        double fraction = (double)(position - whole * map->divisor) / (double)map->divisor;
+        weigh_taps(axis, taps, whole, fraction, weights);
+    }
+    share_last(taps.last - taps.first + 1, entries, indices, weights);
+    return true;
+}
+
+rf_status rf_resample_table(const rf_node *node, const rf_resample *axis, rf_axis_taps *taps, bool *made,
+                            bool *outside)
+{
+    mapping map = nowhere_else;
+    uint64_t entries = rf_resample_taps(axis), count;
+    bool weighted = axis->interpolation != RF_INTERPOLATION_NEAREST;
+    *made = false;
+    if (axis->input > RF_RESAMPLE_MAX || !rf_checked_mul(entries, (uint64_t)axis->output, &count)
+        || count > node->limits->folded_elements
+        || (axis->output && (!make_map(axis, &map) || !fits(axis, &map))))
+        return RF_OK;
+    int32_t *indices = RF_TAKE(node->arena, int32_t, count);
+    float *weights = weighted ? RF_TAKE(node->arena, float, count) : NULL;
+    if (!indices || (weighted && !weights))
+        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for the positions that it reads");
+    for (int64_t x = 0; x < axis->output; x++) {
+        uint64_t at = (uint64_t)x * entries;
+        if (!fill_entries(axis, &map, x, (int64_t)entries, indices + at, weighted ? weights + at : NULL))
+            *outside = true;
+    }
+    *taps = (rf_axis_taps){.taps = (int64_t)entries, .indices = indices, .weights = weights};
+    *made = true;
+    return RF_OK;
 }

@@ -10,6 +10,7 @@
 #define RF_OPS_RESAMPLE_H
 
 #include "ops/op.h"
+#include "ops/task.h"
 
 /* In lowest terms or not; the denominator is positive. */
 typedef struct rf_ratio {
@@ -49,6 +50,7 @@ typedef struct rf_resample {
     rf_rounding rounding;     /* of nearest */
     bool antialias;           /* widen the kernel by the reciprocal of a scale below 1 */
     bool short_cubic;         /* a = 0: the outer two taps weigh nothing */
+    double cubic_a;
     bool exclude_outside;
     rf_ratio begin, end;      /* region of interest, for TF_CROP_AND_RESIZE */
 } rf_resample;
@@ -68,5 +70,17 @@ uint64_t rf_resample_taps(const rf_resample *axis);
 
 /* Makes the link of input axis `number` to the same output axis; tables come from the arena. */
 rf_status rf_resample_link(const rf_node *node, int32_t number, const rf_resample *axis, rf_link *link);
+
+/* The index of an output that lies outside the region of interest. */
+#define RF_RESAMPLE_OUTSIDE (-1)
+
+/*
+ * Fills in which inputs each output index of the axis reads, and their weights, in the arena. An
+ * index that reads fewer than others shares out its last weight: with a weight of 0 there, infinity
+ * would become NaN. *made says whether there is a table: not where it would have more entries than
+ * limits.folded_elements. *outside is set where an index is RF_RESAMPLE_OUTSIDE, else left alone.
+ */
+rf_status rf_resample_table(const rf_node *node, const rf_resample *axis, rf_axis_taps *taps, bool *made,
+                            bool *outside);
 
 #endif

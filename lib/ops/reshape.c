@@ -3,10 +3,12 @@
 #include "ops/table.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "ops/checks.h"
 #include "ops/fold.h"
 #include "ops/regroup.h"
+#include "ops/task.h"
 
 static void link_reshape(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
 {
@@ -14,6 +16,24 @@ static void link_reshape(const rf_node *node, uint32_t output, uint32_t input, r
         rf_link_regroup(&node->inputs[0]->shape, &node->outputs[output]->shape, links);
     else
         rf_link_nothing(&links[0]);
+}
+
+/* Elements of less than a byte are packed alike on both sides. */
+static rf_status evaluate_view(rf_node *node)
+{
+    const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
+    uint64_t bytes;
+    if (rf_dtype_bits(in->dtype) == 0 || !rf_tensor_bytes(in->dtype, &in->shape, &bytes))
+        return rf_fold_refuse(node);
+    if (out && bytes)
+        memcpy(rf_fold_data(out), in->data, bytes);
+    return RF_OK;
+}
+
+static bool lower_view(const rf_node *node, rf_task *task)
+{
+    task->kind = RF_TASK_VIEW;
+    return rf_is_movable(node);
 }
 
 static rf_status set_shape(rf_node *node, const rf_shape *shape)
@@ -98,7 +118,7 @@ const rf_op rf_op_Reshape = {
     .type = "Reshape", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = reshape_attributes, .defaults = &reshape_defaults, .params_size = sizeof(reshape_params),
-    .infer = infer_reshape, .link = link_reshape, .evaluate = rf_fold_copy,
+    .infer = infer_reshape, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
 };
 
 /* ---- Flatten ---------------------------------------------------------------------------- */
@@ -135,7 +155,7 @@ const rf_op rf_op_Flatten = {
     .type = "Flatten", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = flatten_attributes, .defaults = &flatten_defaults, .params_size = sizeof(flatten_params),
-    .infer = infer_flatten, .link = link_reshape, .evaluate = rf_fold_copy,
+    .infer = infer_flatten, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
 };
 
 /* ---- Squeeze and Unsqueeze -------------------------------------------------------------- */
@@ -177,7 +197,7 @@ const rf_op rf_op_Squeeze = {
     .type = "Squeeze", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = axes_attributes, .defaults = &axes_defaults, .params_size = sizeof(axes_params),
-    .infer = infer_squeeze, .link = link_reshape, .evaluate = rf_fold_copy,
+    .infer = infer_squeeze, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
 };
 
 static rf_status infer_unsqueeze(rf_node *node)
@@ -205,5 +225,5 @@ const rf_op rf_op_Unsqueeze = {
     .type = "Unsqueeze", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = axes_attributes, .defaults = &axes_defaults, .params_size = sizeof(axes_params),
-    .infer = infer_unsqueeze, .link = link_reshape, .evaluate = rf_fold_copy,
+    .infer = infer_unsqueeze, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
 };

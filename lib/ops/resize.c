@@ -12,10 +12,11 @@
  * ceil(2 * reach / scale), which is what is counted. Computing the weights is
  * left out: they depend on shapes alone.
  */
-#include "ops/table.h"
+#include "ops/resize.h"
 
 #include "ops/operands.h"
 #include "ops/resample.h"
+#include "ops/table.h"
 
 typedef struct resize_params {
     const char *mode, *coordinates, *nearest_mode, *policy;
@@ -24,11 +25,6 @@ typedef struct resize_params {
     rf_ints axes;
     rf_floats scales;
 } resize_params;
-
-typedef struct resize_state {
-    rf_link *links;
-    uint64_t taps[RF_MAX_RANK];
-} resize_state;
 
 /* What is resized, while it is being worked out. */
 typedef struct resizing {
@@ -114,7 +110,8 @@ static rf_status begin_axes(const rf_node *node, bool asymmetric, resizing *plan
             .rounding = asymmetric ? RF_ROUNDING_FLOOR : (rf_rounding)rounding,
             .antialias = params->antialias != 0,
             .short_cubic = params->cubic_a == 0,
-            .exclude_outside = params->exclude_outside != 0,
+            .cubic_a = (double)params->cubic_a,
+            .exclude_outside = params->exclude_outside != 0 && mode != RF_INTERPOLATION_NEAREST,
             .begin = {0, 1},
             .end = {1, 1},
         };
@@ -281,18 +278,33 @@ static rf_status read_region(const rf_node *node, resizing *plan)
 
 /* ---- The rows' functions ---------------------------------------------------------------- */
 
-static rf_status make_links(rf_node *node, const resizing *plan)
+static rf_status make_axis(rf_node *node, int32_t i, const rf_resample *axis, rf_resize *state)
 {
+    bool made = true;
+    RF_TRY(rf_resample_link(node, i, axis, &state->links[i]));
+    state->taps[i] = 1;
+    state->tables[i] = (rf_axis_taps){.taps = 1};
+    if (rf_resample_is_identity(axis))
+        return RF_OK;
+    state->passes = false;
+    state->taps[i] = rf_resample_taps(axis);
+    RF_TRY(rf_resample_table(node, axis, &state->tables[i], &made, &state->extrapolates));
+    state->tabled &= made;
+    return RF_OK;
+}
+
+static rf_status make_state(rf_node *node, const resizing *plan)
+{
+    const resize_params *params = node->params;
     int32_t rank = plan->x->shape.rank;
-    resize_state *state = RF_TAKE(node->arena, resize_state, 1);
+    rf_resize *state = RF_TAKE(node->arena, rf_resize, 1);
     rf_link *links = RF_TAKE(node->arena, rf_link, (size_t)rank);
     if (!state || !links)
         return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its links");
-    for (int32_t i = 0; i < rank; i++) {
-        state->taps[i] = rf_resample_is_identity(&plan->each[i]) ? 1 : rf_resample_taps(&plan->each[i]);
-        RF_TRY(rf_resample_link(node, i, &plan->each[i], &links[i]));
-    }
-    state->links = links;
+    *state = (rf_resize){.links = links, .tabled = true, .passes = true, .outside = params->extrapolation_value,
+                         .nearest = rank == 0 || plan->each[0].interpolation == RF_INTERPOLATION_NEAREST};
+    for (int32_t i = 0; i < rank; i++)
+        RF_TRY(make_axis(node, i, &plan->each[i], state));
     node->state = state;
     return RF_OK;
 }
@@ -324,7 +336,7 @@ static rf_status infer_resize(rf_node *node)
     RF_TRY(read_region(node, &plan));
     if (old)
         round_up_where_shrinking(&plan);
-    RF_TRY(make_links(node, &plan));
+    RF_TRY(make_state(node, &plan));
     rf_set_output(node, 0, plan.x->dtype, &plan.output);
     return RF_OK;
 }
@@ -339,7 +351,7 @@ static rf_status infer_upsample(rf_node *node)
         return rf_node_fail(node, RF_ERROR_GRAPH, "it needs scales as an input or as an attribute%s",
                             params->scales.count ? ", not both" : "");
     RF_TRY(read_scales(node, &plan));
-    RF_TRY(make_links(node, &plan));
+    RF_TRY(make_state(node, &plan));
     rf_set_output(node, 0, plan.x->dtype, &plan.output);
     return RF_OK;
 }
@@ -347,7 +359,7 @@ static rf_status infer_upsample(rf_node *node)
 static void link_resize(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
 {
     (void)output;
-    const resize_state *state = node->state;
+    const rf_resize *state = node->state;
     for (int32_t i = 0; i < node->inputs[input]->shape.rank; i++) {
         if (input == 0)
             links[i] = state->links[i];
@@ -358,7 +370,7 @@ static void link_resize(const rf_node *node, uint32_t output, uint32_t input, rf
 
 static bool cost_resize(const rf_node *node, rf_cost *cost)
 {
-    const resize_state *state = node->state;
+    const rf_resize *state = node->state;
     uint64_t outputs = rf_elements(&node->outputs[0]->shape), taps = 1;
     for (int32_t i = 0; i < node->inputs[0]->shape.rank; i++)
         if (!rf_checked_mul(taps, state->taps[i], &taps))
@@ -369,6 +381,22 @@ static bool cost_resize(const rf_node *node, rf_cost *cost)
         return false;
     cost->dense.additions = cost->dense.multiplications - outputs;
     cost->valid = cost->dense;
+    return true;
+}
+
+/* A table holds an entry for every output index, but none for what is put outside the input. */
+static bool lower_resize(const rf_node *node, rf_task *task)
+{
+    const rf_resize *state = node->state;
+    const rf_value *x = node->inputs[0];
+    if (state->passes && rf_dtype_bits(x->dtype) >= 8) {
+        task->kind = RF_TASK_VIEW;
+        return true;
+    }
+    if (x->dtype != RF_FLOAT32 || !state->tabled || state->extrapolates)
+        return false;
+    task->kind = RF_TASK_RESAMPLE;
+    memcpy(task->as.resample, state->tables, sizeof state->tables);
     return true;
 }
 
@@ -385,6 +413,8 @@ const rf_op rf_op_Resize = {
     .infer = infer_resize,
     .link = link_resize,
     .cost = cost_resize,
+    .evaluate = rf_resize_evaluate,
+    .lower = lower_resize,
 };
 
 const rf_op rf_op_Upsample = {
@@ -400,4 +430,6 @@ const rf_op rf_op_Upsample = {
     .infer = infer_upsample,
     .link = link_resize,
     .cost = cost_resize,
+    .evaluate = rf_resize_evaluate,
+    .lower = lower_resize,
 };

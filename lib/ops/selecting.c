@@ -6,6 +6,8 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/moving.h"
+#include "ops/task.h"
 
 /* ---- Slice ------------------------------------------------------------------------------ */
 
@@ -126,7 +128,9 @@ static rf_status evaluate_slice(rf_node *node)
 {
     const slice *bounds = node->state;
     const rf_value *in = node->inputs[0], *out = rf_output(node, 0);
-    if (!out || out->data_bytes == 0)
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    if (!out || rf_elements(&out->shape) == 0)
         return RF_OK;
     rf_view view = {.offset = 0};
     rf_view_strides(&in->shape, view.strides);
@@ -134,8 +138,19 @@ static rf_status evaluate_slice(rf_node *node)
         view.offset += bounds->start[axis] * view.strides[axis];
         view.strides[axis] *= bounds->step[axis];
     }
-    rf_fold_copy_view(in, out, &view);
+    rf_move_view(in, out, &view);
     return RF_OK;
+}
+
+static bool lower_slice(const rf_node *node, rf_task *task)
+{
+    const slice *bounds = node->state;
+    task->kind = RF_TASK_SLICE;
+    for (int32_t axis = 0; axis < node->inputs[0]->shape.rank; axis++) {
+        task->as.slice.starts[axis] = bounds->start[axis];
+        task->as.slice.steps[axis] = bounds->step[axis];
+    }
+    return rf_is_movable(node);
 }
 
 const rf_op rf_op_Slice = {
@@ -143,6 +158,7 @@ const rf_op rf_op_Slice = {
     .min_inputs = 1, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
     .attributes = slice_attributes, .defaults = &slice_defaults, .params_size = sizeof(slice_params),
     .infer = infer_slice, .link = link_slice, .evaluate = evaluate_slice,
+    .lower = lower_slice,
 };
 
 /* ---- Gather ----------------------------------------------------------------------------- */
@@ -163,14 +179,6 @@ typedef struct gather {
     int32_t axis, along;
     const int64_t *table;
 } gather;
-
-static rf_status check_index(const rf_node *node, int64_t index, int64_t extent)
-{
-    if (index >= -extent && index < extent)
-        return RF_OK;
-    return rf_node_fail(node, RF_ERROR_SHAPE, "index %lld is outside -%lld..%lld", (long long)index,
-                        (long long)extent, (long long)extent - 1);
-}
 
 /* The only axis of the indices that is not of extent 1; -1 where there are several. */
 static int32_t varying_axis(const rf_shape *indices)
@@ -196,9 +204,7 @@ static rf_status make_table(const rf_node *node, gather *made)
     if (!table)
         return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its indices");
     for (uint64_t i = 0; i < count; i++) {
-        int64_t index = rf_value_int(indices, i);
-        RF_TRY(check_index(node, index, extent));
-        table[i] = index < 0 ? index + extent : index;
+        RF_TRY(rf_check_index(node, rf_value_int(indices, i), extent, &table[i]));
     }
     made->table = table;
     made->along = made->axis + varying;
@@ -209,13 +215,10 @@ static rf_status infer_gather(rf_node *node)
 {
     const gather_params *params = node->params;
     const rf_shape *in = &node->inputs[0]->shape, *indices = &node->inputs[1]->shape;
-    rf_dtype dtype = node->inputs[1]->dtype;
     gather *made = RF_TAKE(node->arena, gather, 1);
     if (!made)
         return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its indices");
-    if (dtype != RF_INT64 && dtype != RF_INT32)
-        return rf_node_fail(node, RF_ERROR_SHAPE, "its indices are %s, but must be int64 or int32",
-                            rf_dtype_name(dtype));
+    RF_TRY(rf_check_index_type(node, 1));
     RF_TRY(rf_node_axis(node, "axis", params->axis, in->rank, &made->axis));
     RF_TRY(rf_check_rank(node, (uint64_t)(in->rank + indices->rank - 1)));
     RF_TRY(make_table(node, made));
@@ -261,26 +264,46 @@ static void link_gather(const rf_node *node, uint32_t output, uint32_t input, rf
     link_gathered(made, indices, &links[made->axis]);
 }
 
-/* Elements before, along and after an axis, as one index each. */
+/* One step for each place before the axis and each index: what lies after the axis is moved whole. */
 static rf_status evaluate_gather(rf_node *node)
 {
     const gather *made = node->state;
     const rf_value *in = node->inputs[0], *indices = node->inputs[1], *out = rf_output(node, 0);
-    if (!out || out->data_bytes == 0)
+    if (!rf_is_movable(node))
+        return rf_fold_refuse(node);
+    uint64_t total = out ? rf_elements(&out->shape) : 0;
+    if (total == 0)
         return RF_OK;
-    size_t bytes = rf_dtype_bits(out->dtype) / 8;
-    int64_t strides[RF_MAX_RANK];
-    rf_view_strides(&in->shape, strides);
-    uint64_t extent = (uint64_t)in->shape.dims[made->axis], inner = (uint64_t)strides[made->axis];
-    uint64_t count = rf_elements(&indices->shape), total = rf_elements(&out->shape);
-    for (uint64_t i = 0; i < total; i++) {
-        int64_t index = rf_value_int(indices, i / inner % count);
-        RF_TRY(check_index(node, index, (int64_t)extent));
-        uint64_t place = (uint64_t)(index < 0 ? index + (int64_t)extent : index);
-        uint64_t from = (i / inner / count * extent + place) * inner + i % inner;
-        rf_fold_move(rf_fold_data(out), i, in->data, from, bytes);
+    uint64_t count = rf_elements(&indices->shape), inner = 1;
+    int64_t extent = in->shape.dims[made->axis];
+    for (int32_t axis = made->axis + 1; axis < in->shape.rank; axis++)
+        inner *= (uint64_t)in->shape.dims[axis];
+    size_t bytes = inner * (rf_dtype_bits(out->dtype) / 8);
+    for (uint64_t i = 0; i < total / inner; i++) {
+        int64_t place;
+        RF_TRY(rf_check_index(node, rf_value_int(indices, i % count), extent, &place));
+        rf_fold_move(rf_fold_data(out), i, in->data, i / count * (uint64_t)extent + (uint64_t)place, bytes);
     }
     return RF_OK;
+}
+
+/* Indices that are known and follow each other by the same step are a slice. */
+static bool lower_gather(const rf_node *node, rf_task *task)
+{
+    const gather *made = node->state;
+    const rf_shape *indices = &node->inputs[1]->shape;
+    if (!made->table || indices->rank != 1 || indices->dims[0] == 0 || !rf_is_movable(node))
+        return false;
+    int64_t step = indices->dims[0] > 1 ? made->table[1] - made->table[0] : 1;
+    for (int64_t i = 1; i < indices->dims[0]; i++)
+        if (step == 0 || made->table[i] - made->table[i - 1] != step)
+            return false;
+    task->kind = RF_TASK_SLICE;
+    for (int32_t axis = 0; axis < node->inputs[0]->shape.rank; axis++) {
+        task->as.slice.starts[axis] = axis == made->axis ? made->table[0] : 0;
+        task->as.slice.steps[axis] = axis == made->axis ? step : 1;
+    }
+    return true;
 }
 
 const rf_op rf_op_Gather = {
@@ -289,4 +312,5 @@ const rf_op rf_op_Gather = {
     .attributes = gather_attributes, .defaults = &gather_defaults, .params_size = sizeof(gather_params),
     .parameter_inputs = 1u,
     .infer = infer_gather, .link = link_gather, .evaluate = evaluate_gather,
+    .lower = lower_gather,
 };

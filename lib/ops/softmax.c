@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Softmax and its logarithm, counted as every implementation computes them: a
- * group of n elements takes n - 1 comparisons for its largest, n additions
- * (subtracting that), n exponentials, n - 1 additions, and then
- *   Softmax      n divisions
- *   LogSoftmax   1 exponential (the logarithm) and n additions.
+ * Softmax, its logarithm and its limit, counted as every implementation
+ * computes them: a group of n elements takes n - 1 comparisons for its largest,
+ * and then
+ *   Softmax      n additions (subtracting that), n exponentials, n - 1 additions, n divisions
+ *   LogSoftmax   the same without divisions, 1 exponential (the logarithm) and n additions
+ *   Hardmax      nothing.
  */
 #include "ops/table.h"
 
+#include <math.h>
 #include <stddef.h>
 
+#include "ops/doubles.h"
 #include "ops/elementwise.h"
-
-/* The axis's default changed from 1 to -1; no file has an axis of this number. */
-#define AXIS_ABSENT INT64_MIN
+#include "ops/fold.h"
+#include "ops/lanes.h"
+#include "ops/operands.h"
+#include "ops/softmax.h"
+#include "ops/task.h"
 
 /* Before this operator set, the axes from `axis` on were flattened into one. */
 enum { SINGLE_AXIS_SINCE = 13 };
 
+/* The axis's default changed from 1 to -1. */
 typedef struct softmax_params {
     int64_t axis;
 } softmax_params;
 
-static const softmax_params softmax_defaults = {AXIS_ABSENT};
+static const softmax_params softmax_defaults = {RF_ABSENT};
 static const rf_attribute_spec softmax_attributes[] = {
     {"axis", RF_ATTRIBUTE_INT, offsetof(softmax_params, axis), false},
     {.name = NULL},
@@ -31,7 +37,7 @@ static const rf_attribute_spec softmax_attributes[] = {
 static int64_t axis_of(const rf_node *node)
 {
     const softmax_params *params = node->params;
-    if (params->axis != AXIS_ABSENT)
+    if (params->axis != RF_ABSENT)
         return params->axis;
     return node->opset < SINGLE_AXIS_SINCE ? 1 : -1;
 }
@@ -39,7 +45,10 @@ static int64_t axis_of(const rf_node *node)
 static rf_status infer_softmax(rf_node *node)
 {
     int32_t ignored;
-    RF_TRY(rf_node_axis(node, "axis", axis_of(node), node->inputs[0]->shape.rank, &ignored));
+    int64_t rank = node->inputs[0]->shape.rank, axis = axis_of(node);
+    /* A flattening may put all axes before the cut, too: a group is then one element. */
+    if (node->opset >= SINGLE_AXIS_SINCE || axis != rank)
+        RF_TRY(rf_node_axis(node, "axis", axis, rank, &ignored));
     return rf_infer_same(node);
 }
 
@@ -50,6 +59,13 @@ static void group_axes(const rf_node *node, int32_t *first, int32_t *end)
     int64_t axis = axis_of(node);
     *first = (int32_t)(axis < 0 ? axis + rank : axis);
     *end = node->opset < SINGLE_AXIS_SINCE ? rank : *first + 1;
+}
+
+static rf_lanes groups_of(const rf_node *node)
+{
+    int32_t first, end;
+    group_axes(node, &first, &end);
+    return rf_lanes_make(&node->inputs[0]->shape, first, end);
 }
 
 static void link_softmax(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
@@ -65,20 +81,9 @@ static void link_softmax(const rf_node *node, uint32_t output, uint32_t input, r
     }
 }
 
-static uint64_t count_groups(const rf_node *node)
-{
-    const rf_shape *shape = &node->inputs[0]->shape;
-    int32_t first, end;
-    uint64_t groups = rf_elements(shape);
-    group_axes(node, &first, &end);
-    for (int32_t axis = first; axis < end && groups; axis++)
-        groups /= (uint64_t)shape->dims[axis];
-    return groups;
-}
-
 static bool cost_softmax(const rf_node *node, rf_cost *cost)
 {
-    uint64_t elements = rf_elements(&node->inputs[0]->shape), groups = count_groups(node);
+    uint64_t elements = rf_elements(&node->inputs[0]->shape), groups = groups_of(node).count;
     cost->dense.comparisons = elements - groups;
     cost->dense.exponentials = elements;
     cost->dense.divisions = elements;
@@ -90,7 +95,7 @@ static bool cost_softmax(const rf_node *node, rf_cost *cost)
 
 static bool cost_log_softmax(const rf_node *node, rf_cost *cost)
 {
-    uint64_t elements = rf_elements(&node->inputs[0]->shape), groups = count_groups(node);
+    uint64_t elements = rf_elements(&node->inputs[0]->shape), groups = groups_of(node).count;
     cost->dense.comparisons = elements - groups;
     cost->dense.additions = elements - groups;
     if (!rf_add_product(&cost->dense.additions, 2, elements)
@@ -100,14 +105,144 @@ static bool cost_log_softmax(const rf_node *node, rf_cost *cost)
     return true;
 }
 
-#define SOFTMAX(type_, cost_)                                                    \
+static bool cost_hardmax(const rf_node *node, rf_cost *cost)
+{
+    uint64_t elements = rf_elements(&node->inputs[0]->shape);
+    cost->dense.comparisons = cost->valid.comparisons = elements - groups_of(node).count;
+    return true;
+}
+
+/* ---- The reference ---------------------------------------------------------------------- */
+
+/* The place of the first largest element; that of the first NaN where there is one. */
+static uint64_t largest_of(const double *x, uint64_t count, rf_counts *tally)
+{
+    uint64_t best = 0;
+    for (uint64_t i = 1; i < count; i++) {
+        tally->comparisons++;
+        if (x[best] == x[best] && !(x[i] <= x[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void subtract(double *x, uint64_t count, double number, rf_counts *tally)
+{
+    for (uint64_t i = 0; i < count; i++)
+        x[i] -= number;
+    tally->additions += count;
+}
+
+/* Sum of exp(x); with `keep`, each x becomes its term. */
+static double sum_exponentials(double *x, uint64_t count, bool keep, rf_counts *tally)
+{
+    double sum = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        double term = exp(x[i]);
+        if (keep)
+            x[i] = term;
+        sum += term;
+    }
+    tally->exponentials += count;
+    tally->additions += count - 1;
+    return sum;
+}
+
+static void soften(double *x, uint64_t count, rf_counts *tally)
+{
+    subtract(x, count, x[largest_of(x, count, tally)], tally);
+    double sum = sum_exponentials(x, count, true, tally);
+    for (uint64_t i = 0; i < count; i++)
+        x[i] /= sum;
+    tally->divisions += count;
+}
+
+void rf_softmax_logarithms(double *x, uint64_t count, rf_counts *tally)
+{
+    subtract(x, count, x[largest_of(x, count, tally)], tally);
+    double logarithm = log(sum_exponentials(x, count, false, tally));
+    tally->exponentials++;
+    subtract(x, count, logarithm, tally);
+}
+
+static void harden(double *x, uint64_t count, rf_counts *tally)
+{
+    uint64_t best = largest_of(x, count, tally);
+    for (uint64_t i = 0; i < count; i++)
+        x[i] = i == best;
+}
+
+static rf_status each_group(rf_node *node, void (*change)(double *x, uint64_t count, rf_counts *tally))
+{
+    const rf_value *x = node->inputs[0], *y = rf_output(node, 0);
+    if (!y || !rf_dtype_is_real(x->dtype))
+        return rf_fold_refuse(node);
+    rf_counts unwanted = {0};
+    rf_lanes groups = groups_of(node);
+    for (uint64_t k = 0; k < groups.count; k++) {
+        rf_lane group = rf_lanes_at(&groups, k);
+        rf_lane_read(x, group, node->scratch);
+        change(node->scratch, group.count, node->tally ? node->tally : &unwanted);
+        rf_lane_write(y, group, node->scratch);
+    }
+    return RF_OK;
+}
+
+static bool scratch_softmax(const rf_node *node, uint64_t *bytes)
+{
+    return rf_doubles_bytes(groups_of(node).length, 0, bytes);
+}
+
+static rf_status evaluate_softmax(rf_node *node)
+{
+    return each_group(node, soften);
+}
+
+static rf_status evaluate_log_softmax(rf_node *node)
+{
+    return each_group(node, rf_softmax_logarithms);
+}
+
+static rf_status evaluate_hardmax(rf_node *node)
+{
+    return each_group(node, harden);
+}
+
+/* ---- Rows ------------------------------------------------------------------------------- */
+
+static bool lower_groups(const rf_node *node, rf_task *task, bool logarithm)
+{
+    int32_t first, end;
+    group_axes(node, &first, &end);
+    if (node->inputs[0]->dtype != RF_FLOAT32 || first >= end)
+        return false;
+    task->kind = RF_TASK_SOFTMAX;
+    task->as.softmax.first = first;
+    task->as.softmax.last = end - 1;
+    task->as.softmax.logarithm = logarithm;
+    return true;
+}
+
+static bool lower_softmax(const rf_node *node, rf_task *task)
+{
+    return lower_groups(node, task, false);
+}
+
+static bool lower_log_softmax(const rf_node *node, rf_task *task)
+{
+    return lower_groups(node, task, true);
+}
+
+#define SOFTMAX(type_, cost_, evaluate_, lower_)                                 \
     const rf_op rf_op_##type_ = {                                                \
         .type = #type_, .class = RF_CLASS_SOFTMAX,                               \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,    \
         .attributes = softmax_attributes, .defaults = &softmax_defaults,         \
         .params_size = sizeof(softmax_params),                                   \
         .infer = infer_softmax, .link = link_softmax, .cost = (cost_),           \
+        .evaluate = (evaluate_), .scratch = scratch_softmax, .lower = (lower_),  \
     };
 
-SOFTMAX(Softmax, cost_softmax)
-SOFTMAX(LogSoftmax, cost_log_softmax)
+SOFTMAX(Softmax, cost_softmax, evaluate_softmax, lower_softmax)
+SOFTMAX(LogSoftmax, cost_log_softmax, evaluate_log_softmax, lower_log_softmax)
+SOFTMAX(Hardmax, cost_hardmax, evaluate_hardmax, NULL)

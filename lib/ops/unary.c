@@ -15,67 +15,59 @@
 #include "ops/elementwise.h"
 #include "ops/fold.h"
 
-static int64_t abs_int(int64_t x)
+static int64_t abs_int(const rf_node *node, int64_t x)
 {
-    return x < 0 ? rf_wrap_sub(0, x) : x;
+    return x < 0 && node->inputs[0]->dtype != RF_UINT64 ? rf_wrap_sub(0, x) : x;
 }
 
-static int64_t neg_int(int64_t x)
+static int64_t neg_int(const rf_node *node, int64_t x)
 {
+    (void)node;
     return rf_wrap_sub(0, x);
 }
 
-static double neg_float(double x)
+static int64_t sign_int(const rf_node *node, int64_t x)
 {
-    return -x;
+    return node->inputs[0]->dtype == RF_UINT64 ? x != 0 : (x > 0) - (x < 0);
 }
 
-static int64_t sign_int(int64_t x)
+static int64_t not_int(const rf_node *node, int64_t x)
 {
-    return (x > 0) - (x < 0);
-}
-
-static double sign_float(double x)
-{
-    return x != x ? x : (x > 0) - (x < 0);
-}
-
-/* Halves go to the even neighbour, whatever the rounding mode of the caller. */
-static double round_float(double x)
-{
-    double down = floor(x), rest = x - down;
-    if (rest < 0.5 || x != x || isinf(x))
-        return rest == 0 || x != x || isinf(x) ? x : down;
-    return rest > 0.5 || fmod(down, 2) != 0 ? down + 1 : down;
-}
-
-static double reciprocal_float(double x)
-{
-    return 1 / x;
-}
-
-static int64_t not_int(int64_t x)
-{
+    (void)node;
     return !x;
 }
 
-#define EVALUATE(name_, ints_, floats_)               \
-    static rf_status evaluate_##name_(rf_node *node)  \
-    {                                                 \
-        return rf_fold_each(node, (ints_), (floats_)); \
+static int64_t bitwise_not_int(const rf_node *node, int64_t x)
+{
+    (void)node;
+    return ~x;
+}
+
+/* A function of <math.h> or a test, as rf_fold_one wants it. */
+#define REAL(name_, expression_)                            \
+    static double name_##_float(double x, double a, double b) \
+    {                                                       \
+        (void)a;                                            \
+        (void)b;                                            \
+        return (expression_);                               \
     }
 
-EVALUATE(abs, abs_int, fabs)
-EVALUATE(neg, neg_int, neg_float)
-EVALUATE(sign, sign_int, sign_float)
-EVALUATE(ceil, NULL, ceil)
-EVALUATE(floor, NULL, floor)
-EVALUATE(round, NULL, round_float)
-EVALUATE(sqrt, NULL, sqrt)
-EVALUATE(exp, NULL, exp)
-EVALUATE(log, NULL, log)
-EVALUATE(reciprocal, NULL, reciprocal_float)
-EVALUATE(not, not_int, NULL)
+REAL(tan, tan(x))
+REAL(asin, asin(x))
+REAL(acos, acos(x))
+REAL(atan, atan(x))
+REAL(sinh, sinh(x))
+REAL(cosh, cosh(x))
+REAL(asinh, asinh(x))
+REAL(acosh, acosh(x))
+REAL(atanh, atanh(x))
+REAL(is_nan, x != x)
+
+/* Counts of layers that count nothing. */
+#define NOTHING RF_NO_COUNTER, NULL
+#define EXPONENTIALS RF_COUNTER(exponentials), rf_cost_exponentials
+#define SQUARE_ROOTS RF_COUNTER(square_roots), rf_cost_square_roots
+#define DIVISIONS RF_COUNTER(divisions), rf_cost_divisions
 
 static rf_status infer_not(rf_node *node)
 {
@@ -89,36 +81,60 @@ static rf_status infer_test(rf_node *node)
     return RF_OK;
 }
 
-#define UNARY(type_, infer_, cost_, evaluate_)                                        \
+static rf_status infer_bitwise_not(rf_node *node)
+{
+    RF_TRY(rf_check_integer(node, 0));
+    return rf_infer_same(node);
+}
+
+#define ROW(type_, infer_, ints_, floats_, counter_, cost_, lower_)                   \
+    static rf_status evaluate_##type_(rf_node *node)                                  \
+    {                                                                                 \
+        rf_fold_one one = {.ints = (ints_), .floats = (floats_), .counter = (counter_)}; \
+        return rf_fold_each(node, &one);                                              \
+    }                                                                                 \
     const rf_op rf_op_##type_ = {                                                     \
         .type = #type_, .class = RF_CLASS_ELEMENTWISE,                                \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,         \
-        .infer = (infer_), .cost = (cost_), .evaluate = (evaluate_),                  \
+        .infer = (infer_), .cost = (cost_), .evaluate = evaluate_##type_, .lower = (lower_), \
     };
+#define EXPANDED_ROW(...) ROW(__VA_ARGS__)
 
-UNARY(Abs, rf_infer_same, NULL, evaluate_abs)
-UNARY(Neg, rf_infer_same, NULL, evaluate_neg)
-UNARY(Sign, rf_infer_same, NULL, evaluate_sign)
-UNARY(Ceil, rf_infer_same, NULL, evaluate_ceil)
-UNARY(Floor, rf_infer_same, NULL, evaluate_floor)
-UNARY(Round, rf_infer_same, NULL, evaluate_round)
-UNARY(Not, infer_not, NULL, evaluate_not)
-UNARY(IsNaN, infer_test, NULL, NULL)
-UNARY(Sqrt, rf_infer_same, rf_cost_square_roots, evaluate_sqrt)
-UNARY(Reciprocal, rf_infer_same, rf_cost_divisions, evaluate_reciprocal)
-UNARY(Exp, rf_infer_same, rf_cost_exponentials, evaluate_exp)
-UNARY(Log, rf_infer_same, rf_cost_exponentials, evaluate_log)
-UNARY(Sin, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Cos, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Tan, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Asin, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Acos, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Atan, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Sinh, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Cosh, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Asinh, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Acosh, rf_infer_same, rf_cost_exponentials, NULL)
-UNARY(Atanh, rf_infer_same, rf_cost_exponentials, NULL)
+/* A function that kernels know, and one that they don't. */
+#define MAP(type_, function_, ints_, counts_)                                         \
+    static bool lower_##type_(const rf_node *node, rf_task *task)                     \
+    {                                                                                 \
+        return rf_lower_map(node, (function_), 0, 0, task);                           \
+    }                                                                                 \
+    EXPANDED_ROW(type_, rf_infer_same, ints_, rf_map_real(function_), counts_, lower_##type_)
+#define UNARY(type_, infer_, ints_, floats_, counts_) EXPANDED_ROW(type_, infer_, ints_, floats_, counts_, NULL)
+
+MAP(Abs, RF_MAP_ABS, abs_int, NOTHING)
+MAP(Neg, RF_MAP_NEGATE, neg_int, NOTHING)
+MAP(Sign, RF_MAP_SIGN, sign_int, NOTHING)
+MAP(Ceil, RF_MAP_CEIL, NULL, NOTHING)
+MAP(Floor, RF_MAP_FLOOR, NULL, NOTHING)
+MAP(Round, RF_MAP_ROUND, NULL, NOTHING)
+MAP(Sqrt, RF_MAP_SQRT, NULL, SQUARE_ROOTS)
+MAP(Reciprocal, RF_MAP_RECIPROCAL, NULL, DIVISIONS)
+MAP(Exp, RF_MAP_EXP, NULL, EXPONENTIALS)
+MAP(Log, RF_MAP_LOG, NULL, EXPONENTIALS)
+MAP(Sin, RF_MAP_SIN, NULL, EXPONENTIALS)
+MAP(Cos, RF_MAP_COS, NULL, EXPONENTIALS)
+UNARY(Not, infer_not, not_int, NULL, NOTHING)
+UNARY(BitwiseNot, infer_bitwise_not, bitwise_not_int, NULL, NOTHING)
+UNARY(IsNaN, infer_test, NULL, is_nan_float, NOTHING)
+UNARY(Tan, rf_infer_same, NULL, tan_float, EXPONENTIALS)
+UNARY(Asin, rf_infer_same, NULL, asin_float, EXPONENTIALS)
+UNARY(Acos, rf_infer_same, NULL, acos_float, EXPONENTIALS)
+UNARY(Atan, rf_infer_same, NULL, atan_float, EXPONENTIALS)
+UNARY(Sinh, rf_infer_same, NULL, sinh_float, EXPONENTIALS)
+UNARY(Cosh, rf_infer_same, NULL, cosh_float, EXPONENTIALS)
+UNARY(Asinh, rf_infer_same, NULL, asinh_float, EXPONENTIALS)
+UNARY(Acosh, rf_infer_same, NULL, acosh_float, EXPONENTIALS)
+UNARY(Atanh, rf_infer_same, NULL, atanh_float, EXPONENTIALS)
+
+/* ---- IsInf ------------------------------------------------------------------------------ */
 
 typedef struct infinity_params {
     int64_t detect_negative, detect_positive;
@@ -131,9 +147,22 @@ static const rf_attribute_spec infinity_attributes[] = {
     {.name = NULL},
 };
 
+static double is_infinite(double x, double negative, double positive)
+{
+    return isinf(x) && (x < 0 ? negative != 0 : positive != 0);
+}
+
+static rf_status evaluate_is_inf(rf_node *node)
+{
+    const infinity_params *params = node->params;
+    rf_fold_one one = {.floats = is_infinite, .a = params->detect_negative != 0,
+                       .b = params->detect_positive != 0, .counter = RF_NO_COUNTER};
+    return rf_fold_each(node, &one);
+}
+
 const rf_op rf_op_IsInf = {
     .type = "IsInf", .class = RF_CLASS_ELEMENTWISE,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = infinity_attributes, .defaults = &infinity_defaults,
-    .params_size = sizeof(infinity_params), .infer = infer_test,
+    .params_size = sizeof(infinity_params), .infer = infer_test, .evaluate = evaluate_is_inf,
 };

@@ -11,36 +11,14 @@
 #include <unistd.h>
 
 #include "base/failure.h"
-
-/* strerror() depends on the locale and on other threads. */
-static const char *reason_for(int number)
-{
-    static const struct {
-        int number;
-        const char *text;
-    } reasons[] = {
-        {ENOENT, "there is no such file"},
-        {ENOTDIR, "a part of its path is not a directory"},
-        {EACCES, "permission denied"},
-        {ENAMETOOLONG, "its path is too long"},
-        {ELOOP, "its path has too many symbolic links"},
-        {EMFILE, "too many files are open"},
-        {ENFILE, "too many files are open"},
-        {ENOMEM, "there is no address space left for it"},
-        {EIO, "reading from the device failed"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].number == number)
-            return reasons[i].text;
-    return "the system refused it";
-}
+#include "base/system_reason.h"
 
 /* NULL, or why the open file cannot be mapped. */
 static const char *map_open_file(int descriptor, rf_mapped_file *file)
 {
     struct stat status;
     if (fstat(descriptor, &status) != 0)
-        return reason_for(errno);
+        return rf_system_reason(errno);
     if (S_ISDIR(status.st_mode))
         return "it is a directory";
     if (!S_ISREG(status.st_mode))
@@ -52,7 +30,7 @@ static const char *map_open_file(int descriptor, rf_mapped_file *file)
         return NULL;
     void *memory = mmap(NULL, file->bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (memory == MAP_FAILED)
-        return reason_for(errno);
+        return rf_system_reason(errno);
     file->data = memory;
     return NULL;
 }
@@ -62,7 +40,7 @@ rf_status rf_map_file(const char *path, const char *subject, rf_mapped_file *fil
 {
     /* O_NONBLOCK: a pipe or device in the file's place must not stop the caller. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    const char *reason = descriptor < 0 ? reason_for(errno) : map_open_file(descriptor, file);
+    const char *reason = descriptor < 0 ? rf_system_reason(errno) : map_open_file(descriptor, file);
     if (descriptor >= 0)
         close(descriptor);
     if (!reason)

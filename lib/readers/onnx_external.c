@@ -157,7 +157,7 @@ rf_status rf_onnx_external(rf_onnx_reader *reader, rf_onnx_bytes message, size_t
 {
     if (!reader->folder)
         return refuse(reader, tensor, RF_ERROR_IO,
-                      "cannot be found: the model was read from memory, not from a file");
+                      "cannot be found: what names it was read from memory, not from a file");
     place at = {.tensor = tensor, .length = expected};
     RF_TRY(read_place(reader, message, entry_count, &at));
     if (at.has_length && at.length != expected)

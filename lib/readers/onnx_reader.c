@@ -28,7 +28,7 @@ static rf_status take_opset(rf_onnx_reader *reader, rf_onnx_bytes bytes, void *c
     return RF_OK;
 }
 
-static rf_status check_versions(const rf_onnx_reader *reader, int64_t ir_version, int32_t opset)
+static rf_status check_versions(const rf_onnx_reader *reader, int64_t ir_version, int32_t opset, bool imports)
 {
     if (ir_version < 1)
         return rf_fail(reader->error, RF_ERROR_FORMAT, "ir_version",
@@ -38,7 +38,7 @@ static rf_status check_versions(const rf_onnx_reader *reader, int64_t ir_version
                        "the model has ir_version %" PRId64 "; %d and newer are supported",
                        ir_version, OLDEST_IR_VERSION);
     if (opset == 0)
-        return rf_fail(reader->error, RF_ERROR_FORMAT, "opset_import",
+        return rf_fail(reader->error, imports ? RF_ERROR_UNSUPPORTED : RF_ERROR_FORMAT, "opset_import",
                        "the model imports no version of ONNX's operators");
     if (opset < OLDEST_OPSET)
         return rf_fail(reader->error, RF_ERROR_UNSUPPORTED, "opset_import",
@@ -60,7 +60,7 @@ static rf_status decode_model(rf_onnx_reader *reader, rf_onnx_field *graph, int3
     *opset = 0;
     RF_TRY(rf_onnx_decode(reader, "the model", reader->model, rf_onnx_ModelProto_fields,
                           &message));
-    return check_versions(reader, message.ir_version, *opset);
+    return check_versions(reader, message.ir_version, *opset, opsets.count > 0);
 }
 
 static rf_status read_model(rf_onnx_reader *reader)
@@ -84,6 +84,7 @@ rf_status rf_onnx_read(const void *data, size_t bytes, const char *folder,
 {
     rf_onnx_reader reader = {
         .model = {.at = data, .count = bytes},
+        .noun = "ONNX model",
         .folder = folder,
         .owner = owner,
         .error = error,

@@ -234,7 +234,7 @@ rf_status rf_onnx_tensor(rf_onnx_reader *reader, rf_onnx_bytes bytes, const char
     *tensor = (rf_tensor){.name = fallback_name};
     if (parts.name.last.count || !fallback_name)
         RF_TRY(rf_onnx_text(reader, "name of a tensor", parts.name.last, &tensor->name));
-    if (!*tensor->name)
+    if (!*tensor->name && (!fallback_name || *fallback_name))
         return rf_fail(reader->error, RF_ERROR_FORMAT, NULL,
                        "not an ONNX model: the initializer at byte %zu has no name",
                        (size_t)(bytes.at - reader->model.at));

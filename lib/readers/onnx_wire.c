@@ -12,7 +12,7 @@ static bool in_model(const rf_onnx_reader *reader, const uint8_t *at)
 
 static rf_status out_of_room(rf_onnx_reader *reader)
 {
-    return rf_fail(reader->error, RF_ERROR_IO, NULL, "the ONNX model changed while it was read");
+    return rf_fail(reader->error, RF_ERROR_IO, NULL, "the %s changed while it was read", reader->noun);
 }
 
 static bool stop_unless(rf_onnx_reader *reader, rf_status status)
@@ -134,7 +134,7 @@ static rf_status decode_failure(const rf_onnx_reader *reader, const char *what,
 {
     const uint8_t *at = stream->state;
     return rf_fail(reader->error, RF_ERROR_FORMAT, NULL,
-                   "not an ONNX model: %s cannot be decoded at byte %zu: %s", what,
+                   "not an %s: %s cannot be decoded at byte %zu: %s", reader->noun, what,
                    (size_t)(at - reader->model.at),
                    reader->fault ? reader->fault : PB_GET_ERROR(stream));
 }
@@ -145,8 +145,8 @@ rf_status rf_onnx_decode(rf_onnx_reader *reader, const char *what, rf_onnx_bytes
     uint32_t limit = reader->owner->limits.nesting, outer = reader->depth;
     if (bytes.depth >= limit)
         return rf_fail(reader->error, RF_ERROR_LIMIT, "nesting",
-                       "messages of the ONNX model nest deeper than the limit nesting = %u",
-                       (unsigned)limit);
+                       "messages of the %s nest deeper than the limit nesting = %u",
+                       reader->noun, (unsigned)limit);
     reader->depth = bytes.depth + 1;
     pb_istream_t stream = pb_istream_from_buffer(bytes.at, bytes.count);
     bool decoded = pb_decode(&stream, descriptor, message);
@@ -164,7 +164,7 @@ rf_status rf_onnx_text(rf_onnx_reader *reader, const char *what, rf_onnx_bytes b
         return RF_OK;
     if (memchr(bytes.at, 0, bytes.count))
         return rf_fail(reader->error, RF_ERROR_FORMAT, what,
-                       "not an ONNX model: the %s at byte %zu contains a NUL", what,
+                       "not an %s: the %s at byte %zu contains a NUL", reader->noun, what,
                        (size_t)(bytes.at - reader->model.at));
     *text = rf_arena_text(&reader->owner->arena, (const char *)bytes.at, bytes.count);
     return *text ? RF_OK : rf_network_owner_no_memory(reader->owner, reader->error);

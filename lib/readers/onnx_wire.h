@@ -28,7 +28,8 @@ typedef struct rf_onnx_bytes {
 } rf_onnx_bytes;
 
 typedef struct rf_onnx_reader {
-    rf_onnx_bytes model;
+    rf_onnx_bytes model;     /* all that is read: a model, or a tensor by itself */
+    const char *noun;        /* what it is called in errors: "ONNX model" */
     const char *folder;      /* where external data lies, ending in '/' or empty; NULL for nowhere */
     rf_network_owner *owner;
     rf_error *error;

@@ -151,7 +151,7 @@ static void test_wrong_models(void **state)
     (void)state;
     expect_versions(0, 13, RF_ERROR_FORMAT, "no ir_version");
     expect_versions(2, 13, RF_ERROR_UNSUPPORTED, "ir_version 2");
-    expect_versions(8, 0, RF_ERROR_FORMAT, "no version of ONNX's operators");
+    expect_versions(8, 0, RF_ERROR_UNSUPPORTED, "no version of ONNX's operators");
     expect_versions(8, 5, RF_ERROR_UNSUPPORTED, "operator set 5");
     expect_versions(8, INT64_MAX, RF_ERROR_FORMAT, "not a version");
     message graph = {0}, model = model_message(&graph);

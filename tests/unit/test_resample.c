@@ -74,7 +74,7 @@ static double coordinate(const rf_resample *axis, double x)
     case RF_COORDINATES_PYTORCH_HALF_PIXEL:
         return output > 1 ? (x + 0.5) / scale - 0.5 : 0;
     case RF_COORDINATES_ALIGN_CORNERS:
-        return output > 1 ? x * (input - 1) / (output - 1) : 0;
+        return output > 1 ? x * (input - 1) / (input * scale - 1) : 0;
     case RF_COORDINATES_ASYMMETRIC:
         return x / scale;
     case RF_COORDINATES_TF_HALF_PIXEL_FOR_NN:

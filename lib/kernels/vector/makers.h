@@ -7,6 +7,9 @@
 #include "kernels/vector/vector.h"
 
 bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_depthwise)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_grouped)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_transposed)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);

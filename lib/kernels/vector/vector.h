@@ -25,6 +25,13 @@ typedef float rf_vec_anywhere __attribute__((vector_size(RF_VECTOR_BYTES), align
 
 #define RF_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop of a constant number of steps: without it, arrays of sums stay in memory. */
+#if defined(__clang__)
+#define RF_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RF_UNROLL _Pragma("GCC unroll 64")
+#endif
+
 RF_INLINE rf_vec rf_load(const float *from)
 {
     return *(const rf_vec_anywhere *)from;

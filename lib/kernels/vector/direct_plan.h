@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What the maker, the packer and the runner of a direct convolution agree on. */
+#ifndef RF_KERNELS_VECTOR_DIRECT_PLAN_H
+#define RF_KERNELS_VECTOR_DIRECT_PLAN_H
+
+#include "kernels/vector/direct_convolution.h"
+#include "kernels/vector/gemm_tile.h"
+
+enum { RF_DIRECT_AXES = 4 };
+
+typedef struct rf_direct_plan {
+    rf_direct_spec spec;    /* exactly RF_DIRECT_AXES axes; the last one is cut into tiles */
+    int32_t vectors;        /* of output channels in a panel */
+    int64_t panels;
+    int64_t chunks;         /* tiles along the last axis */
+    int64_t chunk_rows;     /* of each, but the first `longer_chunks` have one more */
+    int64_t longer_chunks;
+    int64_t blocks[RF_DIRECT_AXES];
+    int64_t depth;          /* rows of a panel: products of a sum */
+    int64_t taps_weight[RF_DIRECT_AXES]; /* packed rows from a tap to the next */
+    bool staged;            /* a block's input is first copied to scratch */
+    int64_t staged_step;    /* floats of a staged pixel */
+    bool joined;            /* taps of the last axis follow each other in memory, as channels do */
+    bool direct_stores;     /* tiles may store to the output by themselves, */
+    bool relu;              /* clipped at 0 */
+} rf_direct_plan;
+
+/* Lanes of whole panels. */
+static inline int64_t rf_direct_panel(const rf_direct_plan *plan)
+{
+    return plan->vectors * (int64_t)RF_LANES;
+}
+
+/* Output channels of one panel. */
+static inline int64_t rf_direct_panel_outputs(const rf_direct_plan *plan, int64_t panel)
+{
+    int64_t left = plan->spec.outputs - panel * rf_direct_panel(plan);
+    return left < rf_direct_panel(plan) ? left : rf_direct_panel(plan);
+}
+
+static inline int64_t rf_direct_panel_vectors(const rf_direct_plan *plan, int64_t panel)
+{
+    return (rf_direct_panel_outputs(plan, panel) + RF_LANES - 1) / RF_LANES;
+}
+
+/* The first position of a tile along the last axis; tiles differ by one row at most. */
+static inline int64_t rf_direct_chunk_begin(const rf_direct_plan *plan, int64_t chunk)
+{
+    return chunk * plan->chunk_rows + (chunk < plan->longer_chunks ? chunk : plan->longer_chunks);
+}
+
+void RF_ISA_NAME(rf_direct_pack)(const void *plan, void *packed);
+void RF_ISA_NAME(rf_direct_run)(const void *plan, const rf_kernel_call *call);
+
+#endif

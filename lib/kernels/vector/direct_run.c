@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs a direct convolution: blocks of the output by panels of its channels. */
+#include "kernels/vector/direct_plan.h"
+
+#include "base/checked.h"
+
+enum { LAST = RF_DIRECT_AXES - 1 };
+
+/* Where input positions lie: in the tensor, or in the copy that was staged for a block. */
+typedef struct source {
+    const float *data;
+    int64_t origin[RF_DIRECT_AXES], strides[RF_DIRECT_AXES];
+} source;
+
+/* One block of output positions: a box. */
+typedef struct block {
+    int64_t begin[RF_DIRECT_AXES], end[RF_DIRECT_AXES]; /* the last axis in chunks */
+} block;
+
+typedef struct taps {
+    int64_t begin, end;
+} taps;
+
+/* One line of tiles by one panel. */
+typedef struct line {
+    const rf_direct_plan *plan;
+    const source *from;
+    const float *input;   /* at the first valid taps of the outer axes, position `origin` of the last */
+    const float *weights; /* the same in the panel */
+    float *output;
+    const float *residual;
+    int64_t vectors, lanes; /* of the panel's row */
+    int64_t outputs;
+    rf_tile tile;           /* what all tiles of the line have in common */
+} line;
+
+/* Taps on the input at output position i; divisions only where some are not. */
+static taps taps_at(const rf_window *window, int64_t i)
+{
+    int64_t begin = window->stride * i - window->pad_begin;
+    taps valid = {0, window->kernel};
+    if (begin < 0 || begin + (window->kernel - 1) * window->dilation >= window->input)
+        rf_window_clip(window, i, &valid.begin, &valid.end);
+    return valid;
+}
+
+static int64_t position(const rf_window *window, int64_t i, int64_t tap)
+{
+    return window->stride * i - window->pad_begin + tap * window->dilation;
+}
+
+/* A step between valid taps or pixels; where there are none it may not even be representable. */
+static int64_t step_of(int64_t count, int64_t stride)
+{
+    int64_t step;
+    return rf_checked_mul(count, stride, &step) ? step : 0;
+}
+
+static void store_rows(const line *at, const float *sums, int64_t x0, int64_t x1)
+{
+    const rf_direct_axis *axis = &at->plan->spec.axis[LAST];
+    const rf_tile_rows_out to = {
+        .rows = x1 - x0, .outputs = at->outputs, .lanes = at->lanes,
+        .output = at->output + x0 * axis->output, .output_step = axis->output,
+        .residual = at->residual ? at->residual + x0 * axis->residual : NULL,
+        .residual_step = axis->residual, .map = at->plan->spec.epilogue.map,
+    };
+    RF_ISA_NAME(rf_tile_finish)(&to, sums);
+}
+
+/* Points the tile at taps [some.begin, some.end) of the last axis, the first row at pixel x. */
+static void point(const line *at, rf_tile *tile, int64_t x, taps some)
+{
+    const rf_direct_plan *plan = at->plan;
+    int64_t first = position(&plan->spec.axis[LAST].window, x, some.begin);
+    int64_t count = some.end - some.begin;
+    tile->input = at->input + (first - at->from->origin[LAST]) * at->from->strides[LAST];
+    tile->weights = at->weights + some.begin * plan->taps_weight[LAST] * at->lanes;
+    tile->levels[LAST].count = plan->joined ? 1 : count;
+    tile->length = plan->spec.channels * (plan->joined ? count : 1);
+}
+
+/* Adds one tap of the last axis to the sums of those pixels of x0 .. x1-1 for which it is valid. */
+static void add_tap(const line *at, rf_tile *tile, float *sums, int64_t x0, int64_t x1, int64_t tap)
+{
+    const rf_window *window = &at->plan->spec.axis[LAST].window;
+    int64_t a = x0, b = x1;
+    while (a < b && position(window, a, tap) < 0)
+        a++;
+    while (a < b && position(window, b - 1, tap) >= window->input)
+        b--;
+    if (a == b)
+        return;
+    point(at, tile, a, (taps){tap, tap + 1});
+    tile->sums = sums + (a - x0) * at->lanes;
+    tile->start = tile->sums;
+    tile->start_step = at->lanes;
+    RF_ISA_NAME(rf_tile_of)(b - a, at->vectors)(tile);
+}
+
+/* A chunk at a border: what all pixels share first, then tap by tap. */
+static void border_chunk(const line *at, rf_tile *tile, int64_t x0, int64_t x1, taps first, taps last)
+{
+    float sums[RF_TILE_MAX_SUMS * RF_LANES];
+    taps shared = {first.begin, last.end};
+    bool none = shared.begin >= shared.end;
+    tile->sums = sums;
+    if (none)
+        tile->levels[LAST].count = tile->length = 0;
+    else
+        point(at, tile, x0, shared);
+    RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(tile);
+    for (int64_t tap = last.begin; tap < first.end; tap++)
+        if (none || tap < shared.begin || tap >= shared.end)
+            add_tap(at, tile, sums, x0, x1, tap);
+    store_rows(at, sums, x0, x1);
+}
+
+static void run_chunk(const line *at, int64_t chunk)
+{
+    const rf_direct_plan *plan = at->plan;
+    const rf_direct_axis *axis = &plan->spec.axis[LAST];
+    int64_t x0 = rf_direct_chunk_begin(plan, chunk), x1 = rf_direct_chunk_begin(plan, chunk + 1);
+    taps first = taps_at(&axis->window, x0), last = taps_at(&axis->window, x1 - 1);
+    rf_tile tile = at->tile;
+    bool whole = plan->direct_stores && at->outputs == at->vectors * RF_LANES;
+    bool inside = first.begin == last.begin && first.end == last.end && first.begin < first.end;
+    if (!whole || !inside) {
+        border_chunk(at, &tile, x0, x1, first, last);
+        return;
+    }
+    point(at, &tile, x0, first);
+    tile.output = at->output + x0 * axis->output;
+    tile.output_step = axis->output;
+    tile.residual = at->residual ? at->residual + x0 * axis->residual : NULL;
+    tile.residual_step = axis->residual;
+    RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(&tile);
+}
+
+/* Puts the valid taps of an outer axis into a level and moves the line to the first of them. */
+static void enter_axis(line *at, int32_t k, int64_t i)
+{
+    const rf_direct_axis *axis = &at->plan->spec.axis[k];
+    taps valid = taps_at(&axis->window, i);
+    rf_tile_level *level = &at->tile.levels[k];
+    level->count = valid.end - valid.begin;
+    level->input = step_of(axis->window.dilation, at->from->strides[k]);
+    level->weights = at->plan->taps_weight[k] * at->lanes;
+    at->output += i * axis->output;
+    if (at->residual)
+        at->residual += i * axis->residual;
+    if (level->count == 0)
+        return;
+    at->input += (position(&axis->window, i, valid.begin) - at->from->origin[k]) * at->from->strides[k];
+    at->weights += valid.begin * level->weights;
+}
+
+static void run_line(line at, const int64_t index[LAST], const block *box)
+{
+    for (int32_t k = 0; k < LAST; k++)
+        enter_axis(&at, k, index[k]);
+    for (int64_t chunk = box->begin[LAST]; chunk < box->end[LAST]; chunk++)
+        run_chunk(&at, chunk);
+}
+
+static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, const source *from,
+                      const block *box, int64_t panel)
+{
+    const float *packed = call->packed;
+    int64_t lanes = rf_direct_panel(plan), padded = plan->panels * lanes;
+    const rf_window *last = &plan->spec.axis[LAST].window;
+    line at = {.plan = plan, .from = from, .input = from->data};
+    at.weights = packed + padded + panel * lanes * plan->depth;
+    at.output = (float *)call->data[1] + panel * lanes;
+    at.residual = plan->spec.epilogue.residual ? (const float *)call->data[2] + panel * lanes : NULL;
+    at.outputs = rf_direct_panel_outputs(plan, panel);
+    at.vectors = rf_direct_panel_vectors(plan, panel);
+    at.lanes = at.vectors * RF_LANES;
+    at.tile = (rf_tile){.start = packed + panel * lanes, .relu = plan->relu};
+    at.tile.step = step_of(last->stride, from->strides[LAST]);
+    at.tile.levels[LAST].input = step_of(last->dilation, from->strides[LAST]);
+    at.tile.levels[LAST].weights = plan->taps_weight[LAST] * at.lanes;
+    int64_t index[LAST];
+    for (index[0] = box->begin[0]; index[0] < box->end[0]; index[0]++)
+        for (index[1] = box->begin[1]; index[1] < box->end[1]; index[1]++)
+            for (index[2] = box->begin[2]; index[2] < box->end[2]; index[2]++)
+                run_line(at, index, box);
+}
+
+static block block_of(const rf_direct_plan *plan, int64_t number)
+{
+    block box;
+    for (int32_t k = LAST; k >= 0; k--) {
+        int64_t extent = k == LAST ? plan->chunks : plan->spec.axis[k].window.output;
+        int64_t i = number % plan->blocks[k];
+        number /= plan->blocks[k];
+        box.begin[k] = i * extent / plan->blocks[k];
+        box.end[k] = (i + 1) * extent / plan->blocks[k];
+    }
+    return box;
+}
+
+/* ---- Staging ---------------------------------------------------------------------------- */
+
+/* Input positions that a block reads along one axis. */
+static taps span_of(const rf_direct_plan *plan, const block *box, int32_t k)
+{
+    const rf_window *window = &plan->spec.axis[k].window;
+    int64_t begin = box->begin[k], end = box->end[k];
+    if (k == LAST) {
+        begin = rf_direct_chunk_begin(plan, begin);
+        end = rf_direct_chunk_begin(plan, end);
+    }
+    int64_t first = window->stride * begin - window->pad_begin;
+    int64_t last = position(window, end - 1, window->kernel - 1);
+    taps span = {rf_max(first, 0), rf_min(last + 1, window->input)};
+    span.end = rf_max(span.end, span.begin);
+    return span;
+}
+
+static void stage_line(const rf_direct_plan *plan, const float *from, float *to, int64_t count)
+{
+    const rf_direct_spec *spec = &plan->spec;
+    int64_t stride = spec->axis[LAST].input, channel = spec->input_channel;
+    if (channel == 1) {
+        for (int64_t x = 0; x < count; x++, to += plan->staged_step, from += stride)
+            memcpy(to, from, (size_t)spec->channels * sizeof *to);
+        return;
+    }
+    for (int64_t c = 0; c < spec->channels; c++)
+        for (int64_t x = 0; x < count; x++)
+            to[x * plan->staged_step + c] = from[x * stride + c * channel];
+}
+
+static void stage(const rf_direct_plan *plan, const float *input, float *to, const block *box, source *from)
+{
+    const rf_direct_axis *axis = plan->spec.axis;
+    taps span[RF_DIRECT_AXES];
+    int64_t stride = plan->staged_step;
+    from->data = to;
+    for (int32_t k = LAST; k >= 0; k--) {
+        span[k] = span_of(plan, box, k);
+        from->origin[k] = span[k].begin;
+        from->strides[k] = stride;
+        stride *= span[k].end - span[k].begin;
+    }
+    int64_t count = span[LAST].end - span[LAST].begin;
+    if (stride == 0)
+        return;
+    input += span[LAST].begin * axis[LAST].input;
+    for (int64_t i = span[0].begin; i < span[0].end; i++)
+        for (int64_t j = span[1].begin; j < span[1].end; j++)
+            for (int64_t k = span[2].begin; k < span[2].end; k++) {
+                stage_line(plan, input + i * axis[0].input + j * axis[1].input + k * axis[2].input, to, count);
+                to += count * plan->staged_step;
+            }
+}
+
+static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, const block *box)
+{
+    source from = {.data = call->data[0]};
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
+        from.strides[k] = plan->spec.axis[k].input;
+    if (plan->staged)
+        stage(plan, call->data[0], call->scratch, box, &from);
+    return from;
+}
+
+void RF_ISA_NAME(rf_direct_run)(const void *given, const rf_kernel_call *call)
+{
+    const rf_direct_plan *plan = given;
+    size_t panels = (size_t)plan->panels;
+    source from;
+    block box;
+    for (size_t unit = call->begin; unit < call->end; unit++) {
+        if (unit == call->begin || unit % panels == 0) {
+            box = block_of(plan, (int64_t)(unit / panels));
+            from = source_of(plan, call, &box);
+        }
+        run_panel(plan, call, &from, &box, (int64_t)(unit % panels));
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The tiles of all sizes, one function each, so that a loop bound is never looked at in a tile. */
+#include "kernels/vector/gemm_tile.h"
+
+#include "base/checked.h"
+
+#define DEFINE_TILE(rows_, vectors_)                                                               \
+    static void tile_##rows_##x##vectors_(const rf_tile *tile)                                     \
+    {                                                                                              \
+        rf_tile_run(tile, rows_, vectors_);                                                        \
+    }
+RF_TILES(DEFINE_TILE)
+
+#define TILE_ENTRY(rows_, vectors_) [(vectors_) - 1][(rows_) - 1] = tile_##rows_##x##vectors_,
+
+static rf_tile_function *const tiles[RF_TILE_MAX_VECTORS][RF_TILE_MAX_ROWS] = {RF_TILES(TILE_ENTRY)};
+
+rf_tile_function *RF_ISA_NAME(rf_tile_of)(int64_t rows, int64_t vectors)
+{
+    return tiles[vectors - 1][rows - 1];
+}
+
+int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors)
+{
+    int64_t rows = RF_TILE_MAX_ROWS;
+    while (!tiles[vectors - 1][rows - 1])
+        rows--;
+    return rows;
+}
+
+/* About how many cycles a tile takes for one product of each sum. */
+static double tile_cycles(double rows, double vectors)
+{
+    double products = rows * vectors, loads = vectors + rows / 2, latency = 4;
+    if (RF_VECTOR_BYTES < 64) {
+        products /= 2;
+        loads = (vectors + rows) / 2;
+    }
+    double most = products > loads ? products : loads;
+    return (most > latency ? most : latency) + 0.6;
+}
+
+/* The same for all tiles of a line, with all output channels. */
+static double line_cycles(int64_t extent, int64_t outputs, int64_t vectors)
+{
+    int64_t columns = rf_div_ceil(outputs, RF_LANES);
+    int64_t chunks = rf_div_ceil(extent, RF_ISA_NAME(rf_tile_rows)(vectors));
+    double rows = (double)extent / (double)chunks;
+    double cycles = (double)(columns / vectors) * tile_cycles(rows, (double)vectors);
+    if (columns % vectors)
+        cycles += tile_cycles(rows, (double)(columns % vectors));
+    return cycles * (double)chunks;
+}
+
+int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cycles)
+{
+    int32_t best = 1;
+    *cycles = line_cycles(extent, outputs, 1);
+    for (int32_t vectors = 2; vectors <= RF_TILE_MAX_VECTORS; vectors++) {
+        double now = line_cycles(extent, outputs, vectors);
+        if (now > 0.98 * *cycles)
+            continue; /* as good: narrower panels share out better and take less of the cache */
+        *cycles = now;
+        best = vectors;
+    }
+    return best;
+}
+
+static void finish_row(const rf_tile_rows_out *to, float *output, const float *residual, const float *sums)
+{
+    for (int64_t c = 0; c < to->outputs; c += RF_LANES) {
+        const float *add = residual ? residual + c : NULL;
+        if (to->outputs - c >= RF_LANES)
+            rf_finish(output + c, rf_load(sums + c), add, to->map);
+        else
+            rf_finish_some(output + c, rf_load(sums + c), add, to->map, to->outputs - c);
+    }
+}
+
+void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums)
+{
+    float *output = to->output;
+    const float *residual = to->residual;
+    for (int64_t r = 0; r < to->rows; r++) {
+        finish_row(to, output, residual, sums);
+        output += to->output_step;
+        residual = residual ? residual + to->residual_step : NULL;
+        sums += to->lanes;
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tile that convolutions and matrix products are made of: a few rows
+ * (pixels) by a few vectors of output channels, its sums in registers.
+ *
+ * A tile accumulates over segments: runs of input floats, one for each row at a
+ * fixed step from the row before, against as many rows of a weight panel. Four
+ * nested levels of taps say where the segments lie, so no list of them is kept.
+ */
+#ifndef RF_KERNELS_VECTOR_GEMM_TILE_H
+#define RF_KERNELS_VECTOR_GEMM_TILE_H
+
+#include "kernels/vector/epilogue.h"
+#include "kernels/vector/vector.h"
+
+enum { RF_TILE_LEVELS = 4 };
+
+typedef struct rf_tile_level {
+    int64_t count;
+    int64_t input, weights; /* floats from one tap to the next */
+} rf_tile_level;
+
+typedef struct rf_tile {
+    const float *input, *weights; /* of the first segment */
+    int64_t step;                 /* floats from a row to the next */
+    int64_t length;               /* floats of a segment in each row */
+    rf_tile_level levels[RF_TILE_LEVELS];
+    const float *start;           /* what the sums start from */
+    int64_t start_step;           /* 0: the same for all rows */
+    float *sums;                  /* receives whole vectors, densely, where `output` is NULL */
+    float *output;
+    const float *residual;        /* or NULL */
+    int64_t output_step, residual_step;
+    bool relu;
+} rf_tile;
+
+typedef void rf_tile_function(const rf_tile *tile);
+
+/* The most rows of a tile for each number of vectors, so that all sums stay in registers. */
+#if RF_VECTOR_BYTES == 64
+#define RF_TILES(ROW)                                                                              \
+    ROW(1, 1) ROW(2, 1) ROW(3, 1) ROW(4, 1) ROW(5, 1) ROW(6, 1) ROW(7, 1) ROW(8, 1) ROW(9, 1)       \
+    ROW(10, 1) ROW(11, 1) ROW(12, 1) ROW(13, 1) ROW(14, 1)                                         \
+    ROW(1, 2) ROW(2, 2) ROW(3, 2) ROW(4, 2) ROW(5, 2) ROW(6, 2) ROW(7, 2) ROW(8, 2) ROW(9, 2)       \
+    ROW(10, 2) ROW(11, 2) ROW(12, 2) ROW(13, 2) ROW(14, 2)                                         \
+    ROW(1, 3) ROW(2, 3) ROW(3, 3) ROW(4, 3) ROW(5, 3) ROW(6, 3) ROW(7, 3) ROW(8, 3) ROW(9, 3)       \
+    ROW(1, 4) ROW(2, 4) ROW(3, 4) ROW(4, 4) ROW(5, 4) ROW(6, 4) ROW(7, 4)
+#elif RF_VECTOR_BYTES == 32
+#define RF_TILES(ROW)                                                                              \
+    ROW(1, 1) ROW(2, 1) ROW(3, 1) ROW(4, 1) ROW(5, 1) ROW(6, 1) ROW(7, 1) ROW(8, 1)                 \
+    ROW(1, 2) ROW(2, 2) ROW(3, 2) ROW(4, 2) ROW(5, 2) ROW(6, 2)                                     \
+    ROW(1, 3) ROW(2, 3) ROW(3, 3) ROW(4, 3)                                                        \
+    ROW(1, 4) ROW(2, 4)
+#else
+#define RF_TILES(ROW)                                                                              \
+    ROW(1, 1) ROW(2, 1) ROW(3, 1) ROW(4, 1) ROW(5, 1) ROW(6, 1) ROW(7, 1) ROW(8, 1)                 \
+    ROW(1, 2) ROW(2, 2) ROW(3, 2) ROW(4, 2) ROW(5, 2)                                               \
+    ROW(1, 3) ROW(2, 3) ROW(3, 3)                                                                  \
+    ROW(1, 4) ROW(2, 4)
+#endif
+
+enum { RF_TILE_MAX_ROWS = 14, RF_TILE_MAX_VECTORS = 4, RF_TILE_MAX_SUMS = 28 };
+
+/* One row of weights against one input float of each row of the tile. */
+RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, const float *weights,
+                            const int rows, const int vectors)
+{
+    rf_vec w[RF_TILE_MAX_VECTORS];
+    RF_UNROLL
+    for (int v = 0; v < vectors; v++)
+        w[v] = rf_load(weights + v * RF_LANES);
+    RF_UNROLL
+    for (int r = 0; r < rows; r++) {
+        rf_vec x = rf_set(input[r * step]);
+        RF_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sums[r * vectors + v] += x * w[v];
+    }
+}
+
+RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, const int vectors)
+{
+    if (tile->residual) {
+        RF_UNROLL
+        for (int k = 0; k < rows * vectors; k++)
+            sums[k] += rf_load(tile->residual + k / vectors * tile->residual_step + k % vectors * RF_LANES);
+    }
+    if (tile->relu) {
+        RF_UNROLL
+        for (int k = 0; k < rows * vectors; k++)
+            sums[k] = rf_at_least(sums[k], rf_set(0.0f));
+    }
+    RF_UNROLL
+    for (int k = 0; k < rows * vectors; k++)
+        rf_store(tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES, sums[k]);
+}
+
+/* The levels are walked as an odometer, so that the sums have one loop around them. */
+RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)
+{
+    rf_vec sums[RF_TILE_MAX_SUMS];
+    const rf_tile_level *levels = tile->levels;
+    const int64_t step = tile->step, length = tile->length;
+    RF_UNROLL
+    for (int k = 0; k < rows * vectors; k++)
+        sums[k] = rf_load(tile->start + k / vectors * tile->start_step + k % vectors * RF_LANES);
+    for (int64_t i = 0; i < levels[0].count; i++) {
+        for (int64_t j = 0; j < levels[1].count; j++) {
+            for (int64_t k = 0; k < levels[2].count; k++) {
+                const float *input = tile->input + i * levels[0].input + j * levels[1].input + k * levels[2].input;
+                const float *weights = tile->weights + i * levels[0].weights + j * levels[1].weights
+                                       + k * levels[2].weights;
+                for (int64_t t = 0; t < levels[3].count; t++) {
+                    for (int64_t c = 0; c < length; c++)
+                        rf_tile_step(sums, input + c, step, weights + c * vectors * RF_LANES, rows, vectors);
+                    input += levels[3].input;
+                    weights += levels[3].weights;
+                }
+            }
+        }
+    }
+    if (tile->output) {
+        rf_tile_store(tile, sums, rows, vectors);
+        return;
+    }
+    RF_UNROLL
+    for (int k = 0; k < rows * vectors; k++)
+        rf_store(tile->sums + k * RF_LANES, sums[k]);
+}
+
+/* The tile of that size. */
+rf_tile_function *RF_ISA_NAME(rf_tile_of)(int64_t rows, int64_t vectors);
+
+/* The most rows of a tile so many vectors wide. */
+int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors);
+
+/* How many vectors of `outputs` channels to take at once for lines of `extent` rows; about how
+ * many cycles a product of each sum of a line then takes. */
+int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cycles);
+
+/* Rows of finished sums on their way out. */
+typedef struct rf_tile_rows_out {
+    int64_t rows, outputs, lanes; /* lanes: floats of a row of sums, at least `outputs` */
+    float *output;
+    const float *residual;        /* or NULL */
+    int64_t output_step, residual_step;
+    rf_map map;
+} rf_tile_rows_out;
+
+void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What pools leave for their reference. */
+#ifndef RF_OPS_POOLING_H
+#define RF_OPS_POOLING_H
+
+#include "ops/window.h"
+
+typedef struct rf_pool_params {
+    rf_window_params window;
+    int64_t ceil_mode, count_include_pad, storage_order, p;
+} rf_pool_params;
+
+/* In node->state; a pool over whole planes has one axis, which is the plane. */
+typedef struct rf_pool {
+    rf_window windows[RF_MAX_SPATIAL];
+    int32_t axes;
+    uint64_t planes;
+} rf_pool;
+
+/* The rows' `scratch` and `evaluate`. */
+bool rf_pool_scratch(const rf_node *node, uint64_t *bytes);
+rf_status rf_pool_max(rf_node *node);
+rf_status rf_pool_average(rf_node *node);
+rf_status rf_pool_lp(rf_node *node);
+
+#endif

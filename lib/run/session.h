@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What one run at a time writes. */
+#ifndef RF_RUN_SESSION_H
+#define RF_RUN_SESSION_H
+
+#include <stdatomic.h>
+
+#include <rfield/run.h>
+
+#include "plan/model.h"
+
+/* A reference layer with tensors of its own, since `evaluate` works on a node. */
+typedef struct rf_bound_node {
+    rf_node node;
+    rf_value *values; /* in the order of the step's operands */
+    uint32_t count;
+} rf_bound_node;
+
+struct rf_session {
+    const rf_model *model;
+    rf_arena arena;         /* holds this struct too */
+    rf_executor executor;   /* workers 1 for none */
+    char *memory;           /* the tensors, then scratch of references, then of each worker */
+    void **pointers;        /* of all operands, step after step */
+    size_t *first_pointer;  /* by step */
+    rf_bound_node **bound;  /* by step; NULL for kernels */
+    void **inputs, **outputs; /* by the model's numbers; NULL while not bound */
+    void **own_outputs;     /* memory for outputs that the caller does not bind */
+    rf_shape *output_shapes; /* real ones, after a run */
+    rf_counts *counts;      /* by step, in a model of references; NULL otherwise */
+    bool stale;             /* pointers don't follow the bound buffers yet */
+    rf_step_observer observer;
+    void *observer_context;
+    atomic_size_t next_unit; /* of the step that runs */
+};
+
+/* The operand's address. NULL for an input that is not bound. */
+void *rf_session_address(const rf_session *session, const rf_operand *operand);
+
+#endif

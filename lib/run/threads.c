@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool of threads, on pthreadpool.
+ *
+ * Between two pieces of work its threads could spin, ready at once, or sleep.
+ * They sleep: a spinning thread takes its processor from whoever else needs it,
+ * another process or another pool, and is in turn put off when it has work, so
+ * that two busy processes would slow each other far beyond their share. A piece
+ * that a thread wakes up too late for is taken over by one that is done, the
+ * caller first of all.
+ */
+#include <rfield/run.h>
+
+#include <pthread.h>
+#include <pthreadpool.h>
+#include <stdlib.h>
+
+#include "base/failure.h"
+#include "run/processors.h"
+
+enum { MOST_WORKERS = 1024 };
+
+struct rf_threads {
+    pthreadpool_t pool;
+    size_t count;
+};
+
+static void *pass_gate(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* Whether the system lets us have that many threads at once. pthreadpool does not look at the
+ * answer and would wait for ever for a thread that never began. */
+static bool can_start(size_t count)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t threads[MOST_WORKERS];
+    size_t started = 0;
+    pthread_mutex_lock(&gate);
+    while (started < count && pthread_create(&threads[started], NULL, pass_gate, &gate) == 0)
+        started++;
+    pthread_mutex_unlock(&gate);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&gate);
+    return started == count;
+}
+
+static rf_status start(size_t count, rf_threads *threads, rf_error *error)
+{
+    threads->count = count;
+    if (!can_start(count - 1))
+        return rf_fail(error, RF_ERROR_MEMORY, "count", "the system refuses to start %zu threads", count - 1);
+    threads->pool = pthreadpool_create(count);
+    if (!threads->pool)
+        return rf_fail(error, RF_ERROR_MEMORY, "count", "no memory for a pool of %zu workers", count);
+    return RF_OK;
+}
+
+rf_status rf_threads_make(size_t count, rf_threads **threads, rf_error *error)
+{
+    if (!threads)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "threads", "rf_threads_make: threads is NULL");
+    *threads = NULL;
+    size_t workers = count ? count : rf_processors();
+    if (count > MOST_WORKERS)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "count", "rf_threads_make: count is %zu; expected at most %d",
+                       count, MOST_WORKERS);
+    rf_threads *made = malloc(sizeof *made);
+    if (!made)
+        return rf_fail(error, RF_ERROR_MEMORY, "count", "no memory for a pool of %zu workers", workers);
+    rf_status status = start(workers < MOST_WORKERS ? workers : MOST_WORKERS, made, error);
+    if (status == RF_OK)
+        *threads = made;
+    else
+        free(made);
+    return status;
+}
+
+static void run(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
+{
+    const rf_threads *threads = context;
+    pthreadpool_parallelize_1d(threads->pool, body, argument, workers, PTHREADPOOL_FLAG_YIELD_WORKERS);
+}
+
+rf_executor rf_threads_executor(rf_threads *threads)
+{
+    return (rf_executor){.run = run, .context = threads, .workers = threads->count};
+}
+
+void rf_threads_free(rf_threads *threads)
+{
+    if (!threads)
+        return;
+    pthreadpool_destroy(threads->pool);
+    free(threads);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the checks of fast kernels share: random numbers, buffers between pages
+ * that fault, tensors with gaps whose bytes are watched, and runs of a kernel
+ * with its units dealt out at random.
+ */
+#ifndef RF_TESTS_KERNEL_CHECK_TOOLS_H
+#define RF_TESTS_KERNEL_CHECK_TOOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/kernel.h"
+
+/* ---- Random numbers --------------------------------------------------------------------- */
+
+typedef struct check_random {
+    uint64_t seed; /* of the run, for messages */
+    uint64_t state;
+} check_random;
+
+/* From RF_SEED or the time; prints it. */
+check_random check_seeded(void);
+
+/* RF_CASES, or `otherwise`. */
+int check_cases(int otherwise);
+
+uint64_t check_next(check_random *random);
+int64_t check_between(check_random *random, int64_t least, int64_t most);
+/* True once in so many times. */
+bool check_one_in(check_random *random, int64_t times);
+
+/* Integers of -4 .. 4, so that sums are exact, or reals of mixed magnitude. */
+float check_float(check_random *random, bool integer);
+
+/* ---- Buffers between pages that fault --------------------------------------------------- */
+
+typedef struct check_buffer {
+    char *pages; /* guard, body, guard */
+    size_t total, body, page;
+    char *data;  /* flush with the one guard or the other, give or take the alignment asked for */
+    size_t bytes;
+} check_buffer;
+
+/* At the end its last byte, else its first byte, touches a guard. */
+check_buffer check_buffer_make(size_t bytes, bool at_end);
+/* From now on a write faults. */
+void check_buffer_protect(const check_buffer *buffer);
+void check_buffer_free(check_buffer *buffer);
+
+/* ---- Tensors ---------------------------------------------------------------------------- */
+
+/* A float tensor in a buffer of its own, in which it may leave gaps. */
+typedef struct check_tensor {
+    rf_strided at;
+    check_buffer buffer;
+    float *data;
+    bool *inside; /* for each float of the buffer: whether the tensor holds it */
+    size_t floats;
+} check_tensor;
+
+/* `order` lists the axes from the outermost to the innermost in memory; NULL: row-major. With
+ * `gaps` some axes are longer in memory than they are. Filled with NaN. */
+check_tensor check_tensor_make(check_random *random, int32_t rank, const int64_t *dims,
+                               const int32_t *order, bool gaps);
+/* The same place in memory for a copy; filled with NaN. */
+check_tensor check_tensor_like(check_random *random, const check_tensor *tensor);
+void check_tensor_fill(check_random *random, check_tensor *tensor, bool integer);
+void check_tensor_free(check_tensor *tensor);
+/* Fails where a float in a gap is no longer what check_tensor_make wrote. */
+void check_tensor_gaps(const check_tensor *tensor);
+/* Fails unless both hold the same bits. */
+void check_tensor_same(const check_tensor *a, const check_tensor *b);
+
+/* Row-major steps through indices; false at the end. */
+bool check_step(const rf_strided *at, int64_t *index);
+int64_t check_offset(const rf_strided *at, const int64_t *index);
+
+/* ---- Runs ------------------------------------------------------------------------------- */
+
+/* Packs and runs all units at once, or in random pieces in random order, with fresh scratch. */
+void check_run(check_random *random, const rf_work *work, void *const *data, bool in_pieces);
+
+/* Seconds of the fastest of several runs. */
+double check_time(const rf_work *work, void *const *data);
+
+/* The error allowed in a sum of so many products whose absolute values sum to `magnitude`. */
+double check_sum_bound(int64_t products, double magnitude);
+
+/* map(x) in double. */
+double check_map(double x, rf_map map);
+/* How much map(x) may change when x changes by `error`. */
+double check_map_bound(double x, double error, rf_map map);
+/* A function with fitting parameters: `cheap` ones keep integers exact. */
+rf_map check_random_map(check_random *random, bool cheap);
+
+/* Fails unless both are NaN, the same infinity, or no further apart than `bound`. */
+void check_near(float got, double expected, double bound, const char *what);
+
+#endif
