@@ -12,6 +12,9 @@
 
 enum { MOST_LAYERS = 16, SAMPLES = 24, MOST_SHOWN = 5 };
 
+/* Exact fields of deep layers take long; so much time is spent on them, shared by all pixels and layers. */
+static const double most_ms = 60000;
+
 /* A layer whose output is looked at. */
 typedef struct watched {
     size_t layer;
@@ -48,11 +51,19 @@ static int32_t spatial_axes(const rf_shape *shape)
 
 /* ---- Which layers ------------------------------------------------------------------------- */
 
+static bool is_empty(const rf_shape *shape)
+{
+    for (int32_t k = 0; k < shape->rank; k++)
+        if (shape->dims[k] == 0)
+            return true;
+    return false;
+}
+
 static bool is_watchable(const rf_layer_analysis *layer)
 {
     return !layer->folded && layer->field_count && layer->output_count && layer->outputs[0].name
         && *layer->outputs[0].name && layer->outputs[0].dtype == RF_FLOAT32 && layer->outputs[0].shape.rank >= 2
-        && layer->outputs[0].shape.rank <= 2 + RF_MAX_SPATIAL;
+        && layer->outputs[0].shape.rank <= 2 + RF_MAX_SPATIAL && !is_empty(&layer->outputs[0].shape);
 }
 
 static void choose_layers(field_check *check)
@@ -197,7 +208,7 @@ static void find_box(const watched *layer, const float *elements, int64_t *low, 
     }
 }
 
-static int check_layer(field_check *check, const watched *layer, const pixel *poisoned)
+static int check_layer(field_check *check, const watched *layer, const pixel *poisoned, double share)
 {
     rf_tensor output;
     rf_error error;
@@ -206,7 +217,8 @@ static int check_layer(field_check *check, const watched *layer, const pixel *po
         return complain(check->model->path, "%s", error.message);
     find_box(layer, output.data, low, high);
     int samples = spatial_axes(&layer->output.shape) ? SAMPLES : 1;
-    for (int i = 0; i < samples; i++) {
+    double until = trial_clock() + share;
+    for (int i = 0; i < samples && (i == 0 || trial_clock() < until); i++) {
         bool seen;
         choose_position(check, layer, low, high, at);
         int code = is_seen(check, layer, poisoned, at, &seen);
@@ -248,7 +260,7 @@ static pixel choose_pixel(field_check *check, size_t input, int64_t number)
     return chosen;
 }
 
-static int check_pixel(field_check *check, size_t input, int64_t number)
+static int check_pixel(field_check *check, size_t input, int64_t number, double share)
 {
     rf_error error;
     pixel poisoned = choose_pixel(check, input, number);
@@ -261,7 +273,7 @@ static int check_pixel(field_check *check, size_t input, int64_t number)
         return complain(check->model->path, "%s", error.message);
     int code = DONE;
     for (size_t i = 0; i < check->layer_count && code == DONE; i++)
-        code = check_layer(check, &check->layers[i], &poisoned);
+        code = check_layer(check, &check->layers[i], &poisoned, share / (double)check->layer_count);
     return code;
 }
 
@@ -276,7 +288,7 @@ static int check_pixels(field_check *check, int64_t points)
         images++;
         for (int64_t p = 0; p < points && code == DONE; p++) {
             show_progress("following pixel", (size_t)p + 1, (size_t)points);
-            code = check_pixel(check, i, p);
+            code = check_pixel(check, i, p, most_ms / (double)points);
         }
     }
     show_progress("", 0, 0);

@@ -50,8 +50,8 @@ typedef struct rf_threads rf_threads;
  * Starts `count` workers, the calling thread counted; 0 means one for each processor.
  * One call of rf_run() at a time may use a pool; others wait.
  *
- * @return RF_ERROR_MEMORY, or RF_ERROR_UNSUPPORTED where the library was built without threads
- *         and `count` is above 1
+ * @return RF_ERROR_ARGUMENT for more than 1024, RF_ERROR_MEMORY, or RF_ERROR_UNSUPPORTED where the
+ *         library was built without threads and `count` is above 1
  */
 RF_API rf_status rf_threads_make(size_t count, rf_threads **threads, rf_error *error);
 

@@ -128,7 +128,8 @@ static void run_set(check_random *random, problem *p, const rf_kernels *kernels,
     bool residual = p->residual.data != NULL;
     for (int i = 0; i < 2; i++) {
         check_tensor *output = i ? &pieces : &whole;
-        void *data[4] = {p->input.data, output->data, residual ? p->residual.data : p->other.data, p->other.data};
+        float *third = residual ? p->residual.data : p->other.data;
+        void *data[4] = {p->input.data, output->data, third, p->other.data};
         check_run(random, &work, data, i == 1);
     }
     compare(p, &whole, kernels->isa);

@@ -112,7 +112,7 @@ static double span_of(const rf_window *window, double count)
 static double bytes_of(const rf_direct_plan *plan, int64_t lines, int64_t chunks)
 {
     const rf_direct_axis *axis = plan->spec.axis;
-    double pixels = (double)axis[LAST].window.output * (double)chunks / (double)plan->chunks + 1;
+    double pixels = (double)chunks * (double)(plan->chunk_rows + (plan->longer_chunks > 0));
     double span = span_of(&axis[0].window, 1) * span_of(&axis[1].window, 1);
     span *= span_of(&axis[2].window, (double)lines) * span_of(&axis[LAST].window, pixels);
     return span * (double)(plan->staged ? plan->staged_step : plan->spec.channels) * sizeof(float);
@@ -195,7 +195,8 @@ static void set_tiles(rf_direct_plan *plan)
 static bool set_work(const rf_direct_plan *plan, rf_work *work)
 {
     static const char *const names[] = {
-        [1] = "direct, 1 vector", [2] = "direct, 2 vectors", [3] = "direct, 3 vectors", [4] = "direct, 4 vectors",
+        [1] = "direct, 1 vector",  [2] = "direct, 2 vectors",
+        [3] = "direct, 3 vectors", [4] = "direct, 4 vectors",
     };
     uint64_t units = (uint64_t)plan->panels, bytes;
     double pixels = 1;

@@ -95,7 +95,6 @@ RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, 
         rf_store(tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES, sums[k]);
 }
 
-/* The levels are walked as an odometer, so that the sums have one loop around them. */
 RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)
 {
     rf_vec sums[RF_TILE_MAX_SUMS];
@@ -107,7 +106,8 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
     for (int64_t i = 0; i < levels[0].count; i++) {
         for (int64_t j = 0; j < levels[1].count; j++) {
             for (int64_t k = 0; k < levels[2].count; k++) {
-                const float *input = tile->input + i * levels[0].input + j * levels[1].input + k * levels[2].input;
+                const float *input = tile->input + i * levels[0].input + j * levels[1].input
+                                     + k * levels[2].input;
                 const float *weights = tile->weights + i * levels[0].weights + j * levels[1].weights
                                        + k * levels[2].weights;
                 for (int64_t t = 0; t < levels[3].count; t++) {
