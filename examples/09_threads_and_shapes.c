@@ -5,7 +5,7 @@
  *
  *     09_threads_and_shapes fashion_mnist.onnx
  *
- * Pictures run one by one, and all together on two threads, must get the same scores.
+ * Pictures run one by one must get the same scores as all together on two threads.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -53,14 +53,13 @@ static rf_status run_together(const rf_model *model, rf_threads *threads, rf_err
     rf_model_memory needed = rf_model_memory_needed(model);
     rf_executor executor = rf_threads_executor(threads);
     rf_session_options options = RF_SESSION_OPTIONS_DEFAULT;
-    rf_session *session = NULL;
     options.executor = &executor;
     options.memory_bytes = (size_t)(needed.arena_bytes + (executor.workers - 1) * needed.worker_bytes);
     /* aligned_alloc() wants a multiple of the alignment. */
     options.memory = aligned_alloc(ALIGNMENT, (options.memory_bytes / ALIGNMENT + 1) * ALIGNMENT);
-    printf("together: %zu bytes of the caller's, %" PRIu64 " of prepared weights\n", options.memory_bytes,
-           needed.packed_bytes);
+    printf("%zu bytes of ours, %" PRIu64 " of weights\n", options.memory_bytes, needed.packed_bytes);
 
+    rf_session *session = NULL;
     rf_status status = rf_session_make(model, &options, &session, error);
     if (status == RF_OK)
         status = run(session, pixels[0], together[0], PICTURES, error);

@@ -48,6 +48,8 @@ static bool stores_maps(const rf_job *job)
 /* The axis of a job's output that its scale and shift run along; -1 where it takes none. */
 static int32_t scaled_axis(const rf_job *job)
 {
+    if (job->task.kind == RF_TASK_SCALE)
+        return job->map.function == RF_MAP_NONE ? 1 : -1;
     if (!sums_products(job) || job->residual || job->map.function != RF_MAP_NONE)
         return -1;
     return job->task.kind == RF_TASK_CONVOLUTION ? 1 : job->output->shape.rank - 1;
@@ -347,9 +349,7 @@ static rf_status fuse_job(rf_plan *plan, rf_job *job)
 {
     if (job->task.kind == RF_TASK_SCALE) {
         RF_TRY(fuse_channels(plan, job));
-        if (job->task.kind == RF_TASK_SCALE)
-            return prepare_scale(plan, job);
-        return RF_OK;
+        return job->scale ? RF_OK : prepare_scale(plan, job);
     }
     if (job->task.kind == RF_TASK_PAIR)
         RF_TRY(fuse_pair(plan, job));

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2034
 #
 # For the scripts beside it, which source this with BUILD SOURCE [COMPILER-FLAG ...] as arguments:
 # installs the build into a directory of its own, $work, and points pkg-config there. BUILD is a

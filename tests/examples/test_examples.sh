@@ -7,6 +7,7 @@
 # usage: test_examples.sh BUILD SOURCE [COMPILER-FLAG ...], as installed.sh says
 set -u
 
+# shellcheck source-path=SCRIPTDIR source=installed.sh
 . "$(dirname "$0")/installed.sh"
 networks=$source/examples/networks
 fashion=/usr/share/datasets/fashion-mnist # where Debian's dataset-fashion-mnist puts it

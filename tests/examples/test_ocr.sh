@@ -17,6 +17,7 @@ detector=$models/ch_PP-OCRv4_det_infer.onnx
 for file in "$recogniser" "$detector" "$keys"; do
   [ -e "$file" ] || { echo "skip: there is no $file"; exit 77; }
 done
+# shellcheck source-path=SCRIPTDIR source=installed.sh
 . "$(dirname "$0")/installed.sh"
 for package in gdk-pixbuf-2.0 cairo; do
   pkg-config "$package" || { echo "skip: there is no $package"; exit 77; }
@@ -79,8 +80,9 @@ for size in 20 32 48; do
   done
 done
 
+# In letters much larger than these the detector gives a line that has wide gaps a box for each word.
 set -- 'receptive field 427' 'RFIELD 2026' '3x3 convolution' 'hello world' 'fast 84.5 ms'
-for size in 24 32 64; do
+for size in 24 32 48; do
   "$work/render_text" "$work/page.png" "$size" "$@" >"$work/ink" || exit 1
   "$work/12_find_text" "$detector" "$work/page.png" "$work/boxes.png" >"$work/boxes"
   verdict $# "$(wc -l <"$work/boxes" | tr -d ' ')" "boxes in a page of size $size"
