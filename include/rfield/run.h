@@ -6,7 +6,8 @@
  * rf_compile() turns a description with bound shapes into an immutable
  * ::rf_model, which any number of threads may share. An ::rf_session holds what
  * one run at a time writes. rf_run() allocates nothing, takes no lock but the
- * executor's and makes no system call.
+ * executor's and makes no system call, but that one of several workers which
+ * has waited long for the others gives its processor up for a moment.
  *
  *     rf_model *model;
  *     rf_compile(network, NULL, &model, &error);
@@ -193,7 +194,7 @@ RF_API rf_status rf_session_output(const rf_session *session, const char *name, 
  * nothing otherwise. */
 RF_API rf_counts rf_session_counts(const rf_session *session, size_t i);
 
-/** Called before each step, from the thread that called rf_run(); false ends the run. */
+/** Called before each step, by one worker at a time; false ends the run. */
 typedef bool (*rf_step_observer)(void *context, const rf_session *session, size_t step);
 
 /** Sets or, with NULL, removes an observer, for progress and timing. */

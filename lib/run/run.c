@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "run/session.h"
-
-/* Fewer multiply-adds than this are done before another thread has woken up. */
-static const uint64_t worth_sharing = 30000;
+#include "run/crew.h"
 
 /* ---- Before the first step ---------------------------------------------------------------- */
 
@@ -26,14 +23,7 @@ static void follow_buffers(rf_session *session)
     session->stale = false;
 }
 
-/* ---- Kernels ------------------------------------------------------------------------------ */
-
-typedef struct shared_step {
-    rf_session *session;
-    const rf_step *step;
-    void *const *data;
-    size_t chunk;
-} shared_step;
+/* ---- Steps -------------------------------------------------------------------------------- */
 
 static char *scratch_of(const rf_session *session, size_t worker)
 {
@@ -41,47 +31,20 @@ static char *scratch_of(const rf_session *session, size_t worker)
     return session->memory + plan->arena_bytes + plan->reference_bytes + worker * plan->worker_bytes;
 }
 
-/* Workers take units as they come, so that one that is slow holds nobody up. */
-static void work_on(void *argument, size_t worker)
+static void *const *data_of(const rf_session *session, size_t s)
 {
-    shared_step *shared = argument;
-    const rf_work *work = &shared->step->work;
+    return session->pointers + session->first_pointer[s];
+}
+
+void rf_run_units(rf_session *session, size_t s, size_t worker, size_t begin, size_t end)
+{
+    const rf_step *step = &session->model->plan.steps[s];
     rf_kernel_call call = {
-        .data = shared->data, .packed = shared->step->packed, .scratch = scratch_of(shared->session, worker),
+        .data = data_of(session, s), .packed = step->packed, .scratch = scratch_of(session, worker), .begin = begin,
+        .end = end,
     };
-    for (;;) {
-        call.begin = atomic_fetch_add_explicit(&shared->session->next_unit, shared->chunk, memory_order_relaxed);
-        if (call.begin >= work->units)
-            return;
-        call.end = work->units - call.begin < shared->chunk ? work->units : call.begin + shared->chunk;
-        work->run(work->plan, &call);
-    }
+    step->work.run(step->work.plan, &call);
 }
-
-static size_t chunk_of(const rf_work *work, size_t workers)
-{
-    size_t chunk = work->units / (workers * 4);
-    return chunk > work->grain ? chunk : work->grain;
-}
-
-static void run_kernel(rf_session *session, const rf_step *step, void *const *data)
-{
-    const rf_work *work = &step->work;
-    size_t workers = session->executor.workers;
-    if (workers == 1 || work->units <= work->grain || work->operations < worth_sharing) {
-        rf_kernel_call call = {
-            .data = data, .packed = step->packed, .scratch = scratch_of(session, 0), .begin = 0, .end = work->units,
-        };
-        work->run(work->plan, &call);
-        return;
-    }
-    shared_step shared = {.session = session, .step = step, .data = data, .chunk = chunk_of(work, workers)};
-    size_t chunks = (work->units + shared.chunk - 1) / shared.chunk;
-    atomic_store_explicit(&session->next_unit, 0, memory_order_relaxed);
-    session->executor.run(session->executor.context, work_on, &shared, chunks < workers ? chunks : workers);
-}
-
-/* ---- References --------------------------------------------------------------------------- */
 
 /* Outputs whose extents the elements decide are outputs of the network. */
 static void note_shapes(rf_session *session, const rf_step *step, const rf_bound_node *bound)
@@ -104,11 +67,12 @@ static void reset_outputs(const rf_step *step, rf_bound_node *bound)
             bound->node.outputs[i]->shape = step->reference->outputs[i]->shape;
 }
 
-static rf_status run_reference(rf_session *session, size_t s, void *const *data, rf_error *error)
+static rf_status run_reference(rf_session *session, size_t s, rf_error *error)
 {
     const rf_plan *plan = &session->model->plan;
     const rf_step *step = &plan->steps[s];
     rf_bound_node *bound = session->bound[s];
+    void *const *data = data_of(session, s);
     reset_outputs(step, bound);
     for (uint32_t i = 0; i < bound->count; i++)
         bound->values[i].data = data[i];
@@ -125,24 +89,36 @@ static rf_status run_reference(rf_session *session, size_t s, void *const *data,
     return RF_OK;
 }
 
+rf_status rf_run_alone(rf_session *session, size_t s, size_t worker, rf_error *error)
+{
+    const rf_step *step = &session->model->plan.steps[s];
+    if (step->reference)
+        return run_reference(session, s, error);
+    rf_run_units(session, s, worker, 0, step->work.units);
+    return RF_OK;
+}
+
+rf_status rf_run_announce(rf_session *session, size_t s, rf_error *error)
+{
+    const rf_step *step = &session->model->plan.steps[s];
+    if (!session->observer || session->observer(session->observer_context, session, s))
+        return RF_OK;
+    return rf_fail(error, RF_ERROR_STOPPED, step->node ? step->node->name : "",
+                   "the observer ended the run before step %zu", s);
+}
+
 rf_status rf_run(rf_session *session, rf_error *error)
 {
     if (!session)
         return rf_fail(error, RF_ERROR_ARGUMENT, "session", "session must not be NULL");
-    const rf_plan *plan = &session->model->plan;
     RF_TRY(check_inputs(session, error));
     if (session->stale)
         follow_buffers(session);
-    for (size_t s = 0; s < plan->step_count; s++) {
-        const rf_step *step = &plan->steps[s];
-        void *const *data = session->pointers + session->first_pointer[s];
-        if (session->observer && !session->observer(session->observer_context, session, s))
-            return rf_fail(error, RF_ERROR_STOPPED, step->node ? step->node->name : "",
-                           "the observer ended the run before step %zu", s);
-        if (step->reference)
-            RF_TRY(run_reference(session, s, data, error));
-        else
-            run_kernel(session, step, data);
+    if (session->executor.workers > 1)
+        return rf_crew_run(session, error);
+    for (size_t s = 0; s < session->model->plan.step_count; s++) {
+        RF_TRY(rf_run_announce(session, s, error));
+        RF_TRY(rf_run_alone(session, s, 0, error));
     }
     return RF_OK;
 }

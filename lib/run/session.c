@@ -71,6 +71,20 @@ static rf_status bind_node(rf_session *session, const rf_step *step, rf_bound_no
     return RF_OK;
 }
 
+static rf_status make_crew(rf_session *session, rf_error *error)
+{
+    size_t steps = session->model->plan.step_count;
+    session->crew.taken = RF_TAKE(&session->arena, atomic_size_t, steps);
+    session->crew.done = RF_TAKE(&session->arena, atomic_size_t, steps);
+    if (!session->crew.taken || !session->crew.done)
+        return no_memory(session, error);
+    for (size_t s = 0; s < steps; s++) {
+        atomic_init(&session->crew.taken[s], 0);
+        atomic_init(&session->crew.done[s], 0);
+    }
+    return RF_OK;
+}
+
 static rf_status bind_steps(rf_session *session, rf_error *error)
 {
     const rf_plan *plan = &session->model->plan;
@@ -151,6 +165,8 @@ static rf_status build(rf_session *session, const rf_session_options *options, r
         return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
     RF_TRY(take_buffers(session, error));
     RF_TRY(bind_steps(session, error));
+    if (session->executor.workers > 1)
+        RF_TRY(make_crew(session, error));
     return take_memory(session, options, error);
 }
 
@@ -213,6 +229,11 @@ static rf_status check_buffer(const rf_tensor *tensor, const char *what, const v
     return RF_OK;
 }
 
+static rf_status check_session(const rf_session *session, rf_error *error)
+{
+    return session ? RF_OK : rf_fail(error, RF_ERROR_ARGUMENT, "session", "session must not be NULL");
+}
+
 static size_t find(const rf_tensor *tensors, size_t count, const char *name)
 {
     size_t i = 0;
@@ -224,6 +245,7 @@ static size_t find(const rf_tensor *tensors, size_t count, const char *name)
 rf_status rf_session_bind_input(rf_session *session, const char *name, const void *data, size_t bytes,
                                 rf_error *error)
 {
+    RF_TRY(check_session(session, error));
     const rf_model *model = session->model;
     size_t i = find(model->inputs, model->input_count, name);
     if (i == model->input_count)
@@ -245,6 +267,7 @@ static rf_status bind_output(rf_session *session, size_t o, void *data, size_t b
 
 rf_status rf_session_bind(rf_session *session, const char *name, void *data, size_t bytes, rf_error *error)
 {
+    RF_TRY(check_session(session, error));
     const rf_model *model = session->model;
     size_t o = find(model->outputs, model->output_count, name);
     if (o < model->output_count)

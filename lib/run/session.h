@@ -16,6 +16,15 @@ typedef struct rf_bound_node {
     uint32_t count;
 } rf_bound_node;
 
+/* What workers of one run share. */
+typedef struct rf_crew {
+    atomic_size_t *taken, *done; /* units of each step */
+    atomic_size_t open;          /* the step whose units may be taken */
+    atomic_bool led;
+    rf_status status;            /* of the leader */
+    rf_error *error;
+} rf_crew;
+
 struct rf_session {
     const rf_model *model;
     rf_arena arena;         /* holds this struct too */
@@ -31,7 +40,7 @@ struct rf_session {
     bool stale;             /* pointers don't follow the bound buffers yet */
     rf_step_observer observer;
     void *observer_context;
-    atomic_size_t next_unit; /* of the step that runs */
+    rf_crew crew;
 };
 
 /* The operand's address. NULL for an input that is not bound. */
