@@ -82,15 +82,15 @@ int main(int argc, char **argv)
                   || compile(network, PICTURES, one, &many, &error) != RF_OK
                   || rf_threads_make(THREADS, &threads, &error) != RF_OK
                   || run_alone(one, &error) != RF_OK || run_together(many, threads, &error) != RF_OK;
-    if (failed)
-        fprintf(stderr, "%s: %s\n", rf_status_name(error.status), error.message);
-
     size_t alike = 0;
     for (size_t k = 0; k < PICTURES * CLASSES; k++) {
         float difference = alone[k / CLASSES][k % CLASSES] - together[k / CLASSES][k % CLASSES];
         alike += difference > -1e-4F && difference < 1e-4F;
     }
-    printf("the same scores: %zu of %d\n", alike, PICTURES * CLASSES);
+    if (failed)
+        fprintf(stderr, "%s: %s\n", rf_status_name(error.status), error.message);
+    else
+        printf("the same scores: %zu of %d\n", alike, PICTURES * CLASSES);
     rf_threads_free(threads);
     rf_model_free(many);
     rf_model_free(one);

@@ -124,7 +124,8 @@ static size_t best_class(const float *scores)
 }
 
 /* The last batch may hold fewer pictures; what else is in the buffer is run too, and not looked at. */
-static rf_status classify(classifier *c, const uint8_t *pictures, size_t count, uint8_t *found, rf_error *error)
+static rf_status classify(classifier *c, const uint8_t *pictures, size_t count, uint8_t *found,
+                          rf_error *error)
 {
     for (size_t first = 0; first < count; first += BATCH) {
         size_t here = count - first < BATCH ? count - first : BATCH;

@@ -89,7 +89,8 @@ static GdkPixbuf *open_picture(const char *path, const char *box_text)
     if (!box_text)
         return whole;
     long box[4] = {0}, width = gdk_pixbuf_get_width(whole), height = gdk_pixbuf_get_height(whole);
-    if (!parse_box(box_text, box) || box[2] < 1 || box[3] < 1 || box[0] > width - box[2] || box[1] > height - box[3]) {
+    if (!parse_box(box_text, box) || box[2] < 1 || box[3] < 1 || box[0] > width - box[2]
+        || box[1] > height - box[3]) {
         fprintf(stderr, "%s: expected X,Y,WIDTH,HEIGHT within %ld by %ld pixels\n", box_text, width, height);
         part = NULL;
     } else {

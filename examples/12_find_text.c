@@ -101,10 +101,12 @@ static void draw_box(GdkPixbuf *picture, const int64_t box[4])
 /* From the map's pixels to the picture's, grown and kept within the picture: x, y, width, height. */
 static void box_of(const region *found, const text_map *map, const GdkPixbuf *picture, int64_t box[4])
 {
-    double width = (double)(found->right - found->left + 1), height = (double)(found->bottom - found->top + 1);
+    double width = (double)(found->right - found->left + 1);
+    double height = (double)(found->bottom - found->top + 1);
     double rim = width * height * unclip_ratio / (2 * (width + height));
     int64_t picture_width = gdk_pixbuf_get_width(picture), picture_height = gdk_pixbuf_get_height(picture);
-    double across = (double)picture_width / (double)map->width, down = (double)picture_height / (double)map->height;
+    double across = (double)picture_width / (double)map->width;
+    double down = (double)picture_height / (double)map->height;
     box[0] = most((int64_t)floor(((double)found->left - rim) * across), 0);
     box[1] = most((int64_t)floor(((double)found->top - rim) * down), 0);
     box[2] = least((int64_t)ceil(((double)found->right + 1 + rim) * across), picture_width) - box[0];
@@ -138,7 +140,8 @@ static int64_t side_for(int64_t side, int64_t longer)
 }
 
 /* Means and deviations are meant for red, green and blue, but the network was trained with blue first. */
-static rf_status fill_elements(const GdkPixbuf *picture, const rf_shape *shape, float *elements, rf_error *error)
+static rf_status fill_elements(const GdkPixbuf *picture, const rf_shape *shape, float *elements,
+                               rf_error *error)
 {
     rf_pixels pixels = {.data = gdk_pixbuf_read_pixels(picture),
                         .width = gdk_pixbuf_get_width(picture),
@@ -178,7 +181,8 @@ static rf_status print_text(const rf_tensor *scores, GdkPixbuf *picture, bool dr
 
 static rf_status find_text(const rf_network *network, GdkPixbuf *picture, bool draw, rf_error *error)
 {
-    int64_t height = gdk_pixbuf_get_height(picture), width = gdk_pixbuf_get_width(picture), longer = most(height, width);
+    int64_t height = gdk_pixbuf_get_height(picture), width = gdk_pixbuf_get_width(picture);
+    int64_t longer = most(height, width);
     rf_binding binding = {.name = network->input_count == 1 ? network->inputs[0].name : "x",
                           .shape = RF_SHAPE(1, 3, side_for(height, longer), side_for(width, longer))};
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
@@ -209,13 +213,12 @@ static rf_status find_text(const rf_network *network, GdkPixbuf *picture, bool d
     return status;
 }
 
-/* True, or a line on stderr. */
-static bool told(bool fine, const char *path, GError *reason)
+/* The exit status of a failure. */
+static int complain(const char *path, GError *reason)
 {
-    if (!fine)
-        fprintf(stderr, "%s: %s\n", path, reason->message);
-    g_clear_error(&reason);
-    return fine;
+    fprintf(stderr, "%s: %s\n", path, reason->message);
+    g_error_free(reason);
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -228,16 +231,17 @@ int main(int argc, char **argv)
         return 2;
     }
     GdkPixbuf *picture = gdk_pixbuf_new_from_file(argv[2], &reason);
-    if (!told(picture != NULL, argv[2], reason))
-        return 1;
+    if (!picture)
+        return complain(argv[2], reason);
     rf_status status = rf_network_load(argv[1], NULL, &network, &error);
     if (status == RF_OK)
         status = find_text(network, picture, argc > 3, &error);
-    if (status != RF_OK)
+    int failed = status != RF_OK;
+    if (failed)
         fprintf(stderr, "%s: %s\n", rf_status_name(status), error.message);
-    bool saved = status != RF_OK || argc < 4
-                 || told(gdk_pixbuf_save(picture, argv[3], "png", &reason, NULL), argv[3], reason);
+    else if (argc > 3 && !gdk_pixbuf_save(picture, argv[3], "png", &reason, NULL))
+        failed = complain(argv[3], reason);
     rf_network_free(network);
     g_object_unref(picture);
-    return status != RF_OK || !saved;
+    return failed;
 }

@@ -14,6 +14,11 @@ rf_status rf_node_fail(const rf_node *node, rf_status status, const char *format
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    /* Rows know that they were refused memory, the arena knows why. */
+    if (status == RF_ERROR_MEMORY && node->arena && node->arena->limited)
+        return rf_fail(node->error, RF_ERROR_LIMIT, node->name,
+                       "layer '%.80s' (%.40s): %.80s, as limits.memory_bytes is %llu", node->name,
+                       node->layer->type, text, (unsigned long long)node->arena->bytes_limit);
     return rf_fail(node->error, status, node->name, "layer '%.80s' (%.40s): %s", node->name,
                    node->layer->type, text);
 }

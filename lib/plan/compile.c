@@ -31,6 +31,20 @@ static rf_status describe_model(rf_model *model)
     return RF_OK;
 }
 
+/* As many bytes could be those of another shape. */
+static rf_status check_values(const rf_graph *graph, const rf_compile_options *options, rf_error *error)
+{
+    for (size_t v = 0; v < options->value_count; v++)
+        for (size_t i = 0; i < graph->input_count; i++) {
+            const rf_value *input = &graph->values[i];
+            const rf_tensor *given = &options->values[v];
+            if (strcmp(input->name, given->name) == 0 && !rf_shape_equal(&input->shape, &given->shape))
+                return rf_fail(error, RF_ERROR_SHAPE, input->name, "input '%.100s' has shape %s, but %s is given",
+                               input->name, rf_shape_print(&input->shape).text, rf_shape_print(&given->shape).text);
+        }
+    return RF_OK;
+}
+
 /* The caller's elements need not outlive the call. */
 static rf_status keep_values(rf_plan *plan)
 {
@@ -122,6 +136,7 @@ static rf_status start_model(rf_graph *graph, const rf_compile_options *options,
 static rf_status build(rf_graph *graph, const rf_compile_options *options, const rf_kernels *kernels,
                        rf_model **model, rf_error *error)
 {
+    RF_TRY(check_values(graph, options, error));
     RF_TRY(start_model(graph, options, kernels, model, error));
     set_errors(graph, error);
     rf_status status = make_plan(*model);

@@ -322,8 +322,8 @@ static rf_status attempt_plain(attempt *it, const manner *how, bool *done)
 {
     size_t steps = it->plan->step_count;
     rf_slot output = it->slots[it->inputs];
-    rf_axis_order order = how->makes_channels_last || rf_strided_is_channels_last(&output.form) ? RF_ORDER_CHANNELS
-                                                                                              : RF_ORDER_ROWS;
+    bool last = how->makes_channels_last || rf_strided_is_channels_last(&output.form);
+    rf_axis_order order = last && it->job->task.kind != RF_TASK_MATMUL ? RF_ORDER_CHANNELS : RF_ORDER_ROWS;
     for (uint32_t i = 0; i < it->count; i++)
         RF_TRY(make_plain(it, i, order));
     *done = how->attempt(it);
@@ -355,6 +355,8 @@ rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job)
     RF_TRY(place_output(&it, how));
     if (how->attempt(&it))
         return add(&it);
+    if (plan->arena->refused)
+        return rf_plan_no_memory(plan);
     RF_TRY(attempt_plain(&it, how, &done));
     if (done)
         return RF_OK;

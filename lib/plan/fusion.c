@@ -15,7 +15,7 @@
 /* ---- Finding partners --------------------------------------------------------------------- */
 
 /* The job that makes a value which only one job reads. */
-static rf_job *only_producer(const rf_plan *plan, const rf_value *value)
+rf_job *rf_plan_only_producer(const rf_plan *plan, const rf_value *value)
 {
     const rf_plan_value *known = rf_plan_value_of(plan, value);
     if (known->job < 0 || known->readers != 1 || known->output >= 0)
@@ -57,7 +57,7 @@ static int32_t scaled_axis(const rf_job *job)
 
 /* ---- Taking over -------------------------------------------------------------------------- */
 
-static rf_status note_fused(rf_plan *plan, rf_job *job, const rf_node *taken)
+rf_status rf_plan_note_fused(rf_plan *plan, rf_job *job, const rf_node *taken)
 {
     char text[128];
     int length = snprintf(text, sizeof text, "%s%s%.40s", job->fused, *job->fused ? ", " : "", taken->layer->type);
@@ -76,12 +76,12 @@ static rf_status take_over(rf_plan *plan, rf_job *first, rf_job *second)
     rf_plan_value_of(plan, first->output)->readers = 0;
     *second = merged;
     rf_plan_value_of(plan, merged.output)->job = (int32_t)(second - plan->jobs);
-    return note_fused(plan, second, taken);
+    return rf_plan_note_fused(plan, second, taken);
 }
 
 static rf_status fuse_map(rf_plan *plan, rf_job *job)
 {
-    rf_job *before = only_producer(plan, job->inputs[0]);
+    rf_job *before = rf_plan_only_producer(plan, job->inputs[0]);
     if (!before || !stores_maps(before) || before->map.function != RF_MAP_NONE)
         return RF_OK;
     rf_map map = job->map;
@@ -102,7 +102,7 @@ static rf_status fuse_addition(rf_plan *plan, rf_job *job)
     rf_job *chosen = NULL;
     uint32_t other = 0;
     for (uint32_t i = 0; i < 2; i++) {
-        rf_job *maker = only_producer(plan, job->inputs[i]);
+        rf_job *maker = rf_plan_only_producer(plan, job->inputs[i]);
         if (!takes_residual(maker, job->output) || job->inputs[1 - i]->data
             || !rf_shape_equal(&job->inputs[1 - i]->shape, &job->output->shape) || (chosen && maker < chosen))
             continue;
@@ -198,7 +198,7 @@ static rf_status fold_channels(rf_plan *plan, const rf_job *job, uint32_t data, 
 static rf_status fuse_channels(rf_plan *plan, rf_job *job)
 {
     for (uint32_t i = 0; i < (job->task.kind == RF_TASK_SCALE ? 1u : 2u); i++) {
-        rf_job *before = only_producer(plan, job->inputs[i]);
+        rf_job *before = rf_plan_only_producer(plan, job->inputs[i]);
         int32_t axis = before ? scaled_axis(before) : -1;
         if (axis < 0 || data_input(job, axis) != i)
             continue;
@@ -259,11 +259,11 @@ static rf_status pair_to_map(rf_plan *plan, rf_job *job)
 /* Whether a value is clip(x + 3, 0, 6), made for one reader; what x is. */
 static bool is_six_sigmoid(const rf_plan *plan, const rf_value *value, rf_value **x)
 {
-    const rf_job *clip = only_producer(plan, value);
+    const rf_job *clip = rf_plan_only_producer(plan, value);
     if (!clip || clip->task.kind != RF_TASK_MAP || clip->map.function != RF_MAP_CLIP || !is_near(clip->map.a, 0)
         || !is_near(clip->map.b, 6))
         return false;
-    const rf_job *sum = only_producer(plan, clip->inputs[0]);
+    const rf_job *sum = rf_plan_only_producer(plan, clip->inputs[0]);
     if (!sum || sum->task.kind != RF_TASK_MAP || sum->map.function != RF_MAP_AFFINE || !is_near(sum->map.a, 1)
         || !is_near(sum->map.b, 3))
         return false;
@@ -295,7 +295,7 @@ static rf_status merge_sixth(rf_plan *plan, rf_job *job)
         rf_plan_value_of(plan, x)->readers++;
         return set_map(plan, job, (rf_map){RF_MAP_HARD_SIGMOID, 1.0f / 6, 0.5f}, x);
     }
-    rf_job *product = only_producer(plan, input);
+    rf_job *product = rf_plan_only_producer(plan, input);
     if (!product || product->task.kind != RF_TASK_PAIR || product->task.as.pair != RF_PAIR_MUL
         || product->map.function != RF_MAP_NONE)
         return RF_OK;
@@ -314,7 +314,7 @@ static rf_status merge_sixth(rf_plan *plan, rf_job *job)
 static rf_status fuse_gate(rf_plan *plan, rf_job *job)
 {
     for (uint32_t i = 0; i < 2; i++) {
-        rf_job *gate = only_producer(plan, job->inputs[i]);
+        rf_job *gate = rf_plan_only_producer(plan, job->inputs[i]);
         rf_value *x = job->inputs[1 - i];
         if (!gate || gate->task.kind != RF_TASK_MAP || gate->inputs[0] != x
             || !rf_shape_equal(&x->shape, &job->output->shape))
@@ -327,7 +327,7 @@ static rf_status fuse_gate(rf_plan *plan, rf_job *job)
         const rf_node *taken = gate->node;
         drop_chain(plan, gate->output, x);
         RF_TRY(set_map(plan, job, map, x));
-        return note_fused(plan, job, taken);
+        return rf_plan_note_fused(plan, job, taken);
     }
     return RF_OK;
 }
@@ -347,6 +347,7 @@ static rf_status fuse_pair(rf_plan *plan, rf_job *job)
 
 static rf_status fuse_job(rf_plan *plan, rf_job *job)
 {
+    RF_TRY(rf_plan_fuse_pad(plan, job));
     if (job->task.kind == RF_TASK_SCALE) {
         RF_TRY(fuse_channels(plan, job));
         return job->scale ? RF_OK : prepare_scale(plan, job);

@@ -11,7 +11,8 @@ rf_status rf_plan_add_buffer(rf_plan *plan, rf_home home, uint64_t bytes, uint32
 {
     uint64_t most = plan->graph->limits.memory_bytes < most_bytes ? plan->graph->limits.memory_bytes : most_bytes;
     if (bytes > most)
-        return rf_fail(plan->error, RF_ERROR_LIMIT, "memory_bytes", "a tensor of %llu bytes is larger than %llu, the most",
+        return rf_fail(plan->error, RF_ERROR_LIMIT, "memory_bytes",
+                       "a tensor of %llu bytes is larger than %llu, the most that limits.memory_bytes allows",
                        (unsigned long long)bytes, (unsigned long long)most);
     if (plan->buffer_count == plan->buffer_room) {
         size_t room = plan->buffer_room ? 2 * plan->buffer_room : 64;

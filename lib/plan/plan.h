@@ -121,6 +121,13 @@ bool rf_plan_follows_axis(const rf_value *value, const rf_shape *output, int32_t
 
 /* fusion.c */
 rf_status rf_plan_fuse(rf_plan *plan);
+/* The job that makes a value which only one job reads; NULL for none. */
+rf_job *rf_plan_only_producer(const rf_plan *plan, const rf_value *value);
+/* Adds a layer to those that a job does as well. */
+rf_status rf_plan_note_fused(rf_plan *plan, rf_job *job, const rf_node *taken);
+
+/* pads.c */
+rf_status rf_plan_fuse_pad(rf_plan *plan, rf_job *job);
 
 /* hosts.c: which tensors are written into the concatenation that reads them. */
 void rf_plan_choose_hosts(rf_plan *plan);

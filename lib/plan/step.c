@@ -21,6 +21,41 @@ static rf_status new_step(rf_plan *plan, rf_step **step)
     return RF_OK;
 }
 
+/* Working memory of one kind lies after another, and all of it as vectors like it. */
+static rf_status widen(const rf_plan *plan, uint64_t *most, uint64_t bytes)
+{
+    enum { ALIGNMENT = 64 };
+    if (bytes > UINT64_MAX - ALIGNMENT)
+        return rf_fail(plan->error, RF_ERROR_OVERFLOW, "memory", "the working memory is too large to count");
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    *most = bytes > *most ? bytes : *most;
+    return RF_OK;
+}
+
+/* Refused before there is an attempt to get it. */
+static rf_status check_packed(const rf_plan *plan, const rf_job *job, const rf_work *work)
+{
+    uint64_t total;
+    if (rf_checked_add(plan->arena->bytes_taken, rf_weights_bytes(plan->weights), &total)
+        && rf_checked_add(total, work->packed_bytes, &total) && total <= plan->graph->limits.memory_bytes)
+        return RF_OK;
+    return rf_fail(plan->error, RF_ERROR_LIMIT, job->node->name,
+                   "the weights of '%.100s' take %llu bytes more, beyond limits.memory_bytes (%llu)", job->node->name,
+                   (unsigned long long)work->packed_bytes, (unsigned long long)plan->graph->limits.memory_bytes);
+}
+
+static rf_status pack(rf_plan *plan, const rf_job *job, rf_step *step)
+{
+    if (!step->work.packed_bytes)
+        return RF_OK;
+    RF_TRY(check_packed(plan, job, &step->work));
+    step->packed = rf_weights_pack(plan->weights, &step->work, job->inputs[1]->data, job->node->name);
+    if (!step->packed)
+        return rf_fail(plan->error, RF_ERROR_MEMORY, job->node->name, "no memory for the weights of '%.100s'",
+                       job->node->name);
+    return RF_OK;
+}
+
 static void touch(rf_plan *plan, uint32_t buffer)
 {
     rf_buffer *touched = &plan->buffers[buffer];
@@ -56,14 +91,8 @@ rf_status rf_plan_add_step(rf_plan *plan, const rf_job *job, const rf_work *work
     step->fused = job->fused;
     step->shape = job->output->shape;
     step->work = *work;
-    if (work->packed_bytes) {
-        step->packed = rf_weights_pack(plan->weights, work, job->inputs[1]->data, job->node->name);
-        if (!step->packed)
-            return rf_fail(plan->error, RF_ERROR_MEMORY, job->node->name, "no memory for the weights of '%.100s'",
-                           job->node->name);
-    }
-    if (work->scratch_bytes > plan->worker_bytes)
-        plan->worker_bytes = work->scratch_bytes;
+    RF_TRY(pack(plan, job, step));
+    RF_TRY(widen(plan, &plan->worker_bytes, work->scratch_bytes));
     return set_operands(plan, step, slots, count);
 }
 
@@ -151,8 +180,7 @@ rf_status rf_plan_add_reference(rf_plan *plan, const rf_job *job)
     step->fused = "";
     step->shape = job->output->shape;
     step->work.algorithm = "reference";
-    if (scratch > plan->reference_bytes)
-        plan->reference_bytes = scratch;
+    RF_TRY(widen(plan, &plan->reference_bytes, scratch));
     RF_TRY(set_operands(plan, step, slots, count));
     for (uint32_t i = 0, k = first_output; i < node->output_count; i++) {
         if (!node->outputs[i])

@@ -280,6 +280,9 @@ rf_status rf_session_bind(rf_session *session, const char *name, void *data, siz
 
 rf_status rf_session_output(const rf_session *session, const char *name, rf_tensor *output, rf_error *error)
 {
+    RF_TRY(check_session(session, error));
+    if (!output)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "output", "output must not be NULL");
     const rf_model *model = session->model;
     size_t o = find(model->outputs, model->output_count, name);
     if (o == model->output_count)

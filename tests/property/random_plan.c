@@ -369,9 +369,13 @@ static const char *pad(random_plan *plan, const rf_tensor *x)
     for (int32_t k = 0; k < 2 * x->shape.rank; k++)
         pads[k] = random_plan_below(plan, 3) - (x->shape.dims[k % x->shape.rank] > 3 && random_plan_below(plan, 4) == 0);
     rf_shape scalar = {.rank = 0};
+    bool zeros = random_plan_below(plan, 2); /* around the spatial axes, as before a window */
+    for (int32_t k = 0; zeros && k < 2 * x->shape.rank; k++)
+        pads[k] = k % x->shape.rank < 2 || pads[k] < 0 ? 0 : pads[k];
     add_input(plan, x->name);
     add_input(plan, integers(plan, pads, 2 * (size_t)x->shape.rank));
-    add_input(plan, floats(plan, &scalar, 1, 0));
+    if (!zeros)
+        add_input(plan, floats(plan, &scalar, 1, 0));
     return "Pad";
 }
 
@@ -406,7 +410,7 @@ static const char *square(random_plan *plan, const rf_tensor *x)
 
 static const char *write_layer(random_plan *plan, const rf_tensor *x)
 {
-    switch (random_plan_below(plan, 20)) {
+    switch (random_plan_below(plan, 21)) {
     case 0: case 1: case 2: return convolution(plan, x, false);
     case 3: return convolution(plan, x, true);
     case 4: case 5: return pool(plan, x);
@@ -420,6 +424,7 @@ static const char *write_layer(random_plan *plan, const rf_tensor *x)
     case 16: return reshape(plan, x);
     case 17: return random_plan_below(plan, 2) ? softmax(plan, x) : reduce(plan, x);
     case 18: return resize(plan, x);
+    case 19: return pad(plan, x);
     default: return random_plan_below(plan, 4) ? product(plan, x) : square(plan, x);
     }
 }

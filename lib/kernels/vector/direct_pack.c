@@ -2,14 +2,20 @@
 /*
  * Packs the weights of a direct convolution: first the bias, padded to whole
  * panels, then for each panel of output channels [tap][input channel][lane].
+ *
+ * Weights come from a file that is read here for the first time, so the speed
+ * of memory is the bound: every weight is read once, next to the one before, and
+ * blocks of a vector of outputs by a vector of weights are transposed in registers.
  */
 #include "kernels/vector/direct_plan.h"
 
 #include "base/checked.h"
+#include "kernels/vector/transpose.h"
 
 enum {
-    RUN = 128,         /* floats that are read together for each output channel */
-    ROOM = RUN + 16,   /* their place, so that the channels' don't share cache sets */
+    RUN = 64,       /* weights of each output that are read together */
+    MOST_TAPS = 512,
+    BAND = 16,      /* rows of a matrix that are read together */
     LANES = RF_TILE_MAX_VECTORS * RF_LANES
 };
 
@@ -19,99 +25,190 @@ typedef struct packing {
     float *to;
     int64_t outputs, lanes, taps;
     double factors[LANES];
+    rf_vec scales[RF_TILE_MAX_VECTORS]; /* the same, where `simple` */
+    bool simple;                        /* factors are floats, so that one product rounds as doubles do */
 } packing;
 
-/* Where the weights of some input channels are: in the model, or copied from there. */
-typedef struct weights_from {
-    const char *first;
-    int64_t tap[RF_DIRECT_AXES], channel, output; /* strides in elements */
-} weights_from;
-
-/* Output channels lie far apart in memory, each in pages of its own: reading a run of each in turn
- * is much faster than single elements of all. */
-static void copy_runs(const packing *at, int64_t begin, int64_t end, float *copy)
+static rf_vec load_weights(const char *from)
 {
-    const rf_direct_spec *spec = &at->plan->spec;
-    for (int64_t lane = 0; lane < at->outputs; lane++) {
-        int64_t element = lane * spec->weight_output + begin * spec->weight_channel;
-        memcpy(copy + lane * ROOM, at->weights + element * (int64_t)sizeof *copy,
-               (size_t)((end - begin) * at->taps) * sizeof *copy);
-    }
+    rf_vec v;
+    memcpy(&v, from, sizeof v);
+    return v;
 }
 
-static void pack_row(const packing *at, const char *from, int64_t stride, float *to)
+/* ---- Any strides ------------------------------------------------------------------------ */
+
+/* One row of the panel: the weights at `element` of every output. */
+static void pack_row(const packing *at, int64_t element, float *to)
 {
+    int64_t step = at->plan->spec.weight_output;
     for (int64_t lane = 0; lane < at->outputs; lane++) {
         float w;
-        memcpy(&w, from + lane * stride * (int64_t)sizeof w, sizeof w);
+        memcpy(&w, at->weights + (element + lane * step) * (int64_t)sizeof w, sizeof w);
         to[lane] = (float)((double)w * at->factors[lane]);
     }
     for (int64_t lane = at->outputs; lane < at->lanes; lane++)
         to[lane] = 0.0f;
 }
 
-/* Channels begin .. end-1 with all their taps. */
-static void pack_channels(const packing *at, const weights_from *from, int64_t begin, int64_t end)
+/* Goes on to the next tap in the packed order; `element` is where its weights are. */
+static void next_tap(const rf_direct_axis *axis, int64_t t[RF_DIRECT_AXES], int64_t *element)
 {
-    const rf_direct_axis *axis = at->plan->spec.axis;
-    int64_t t[RF_DIRECT_AXES] = {0};
-    for (int64_t tap = 0; tap < at->taps; tap++) {
-        int64_t element = 0;
-        float *to = at->to + (tap * at->plan->spec.channels + begin) * at->lanes;
-        for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
-            element += t[k] * from->tap[k];
-        for (int64_t c = begin; c < end; c++, to += at->lanes, element += from->channel)
-            pack_row(at, from->first + element * (int64_t)sizeof *to, from->output, to);
-        for (int32_t k = RF_DIRECT_AXES - 1; k >= 0 && ++t[k] == axis[k].window.kernel; k--)
-            t[k] = 0;
+    for (int32_t k = RF_DIRECT_AXES - 1; k >= 0; k--) {
+        *element += axis[k].weight;
+        if (++t[k] < axis[k].window.kernel)
+            return;
+        *element -= t[k] * axis[k].weight;
+        t[k] = 0;
     }
 }
 
-/* Whether a channel's taps lie together and the next channel's follow. */
-static bool has_runs(const packing *at)
-{
-    return at->plan->spec.weight_channel == at->taps && at->taps <= RUN;
-}
-
-static void pack_all_channels(const packing *at)
+static void pack_any(const packing *at)
 {
     const rf_direct_spec *spec = &at->plan->spec;
-    float copy[LANES * ROOM];
-    bool runs = has_runs(at);
-    int64_t step = runs ? RUN / at->taps : 16;
-    weights_from from = {.channel = spec->weight_channel, .output = runs ? ROOM : spec->weight_output};
-    for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
-        from.tap[k] = spec->axis[k].weight;
-    for (int64_t c = 0; c < spec->channels; c += step) {
-        int64_t end = rf_min(c + step, spec->channels);
-        from.first = at->weights + c * spec->weight_channel * (int64_t)sizeof *copy;
-        if (runs) {
-            copy_runs(at, c, end, copy);
-            from.first = (const char *)copy;
+    int64_t t[RF_DIRECT_AXES] = {0}, element = 0;
+    float *to = at->to;
+    for (int64_t tap = 0; tap < at->taps; tap++, next_tap(spec->axis, t, &element))
+        for (int64_t c = 0; c < spec->channels; c++, to += at->lanes)
+            pack_row(at, element + c * spec->weight_channel, to);
+}
+
+/* ---- Each output's weights in one piece ------------------------------------------------- */
+
+/* Where the weights at an element of an output go: tap by tap, as the file orders them. */
+typedef struct tap_places {
+    int64_t row[MOST_TAPS]; /* in the panel, of the first channel */
+} tap_places;
+
+/* False where the taps of a channel don't lie together with the next channel's after them. */
+static bool find_places(const packing *at, tap_places *to)
+{
+    const rf_direct_spec *spec = &at->plan->spec;
+    int64_t t[RF_DIRECT_AXES] = {0}, element = 0;
+    if (spec->weight_channel != at->taps || at->taps > MOST_TAPS || !at->simple)
+        return false;
+    for (int64_t tap = 0; tap < at->taps; tap++, next_tap(spec->axis, t, &element)) {
+        if (element < 0 || element >= at->taps)
+            return false;
+        to->row[element] = tap * spec->channels;
+    }
+    return true;
+}
+
+/* A vector of outputs by a vector of weights; `tap` and `channel` are those of the first. */
+static void pack_block(const packing *at, const tap_places *places, int64_t element, int64_t v)
+{
+    const int64_t step = at->plan->spec.weight_output * (int64_t)sizeof(float);
+    const char *from = at->weights + element * (int64_t)sizeof(float) + v * RF_LANES * step;
+    int64_t outputs = rf_min(at->outputs - v * RF_LANES, RF_LANES);
+    int64_t channel = element / at->taps, tap = element % at->taps;
+    rf_vec rows[RF_LANES];
+    for (int64_t r = 0; r < outputs; r++) {
+        rows[r] = load_weights(from + r * step);
+        __builtin_prefetch(from + r * step + RUN * sizeof(float));
+    }
+    for (int64_t r = outputs; r < RF_LANES; r++)
+        rows[r] = (rf_vec){0};
+    rf_transpose(rows);
+    float *to = at->to + v * RF_LANES;
+    for (int r = 0; r < RF_LANES; r++) {
+        rf_store(to + (places->row[tap] + channel) * at->lanes, rows[r] * at->scales[v]);
+        if (++tap == at->taps) {
+            tap = 0;
+            channel++;
         }
-        pack_channels(at, &from, c, end);
     }
 }
 
-static void pack_panel(const rf_direct_plan *plan, int64_t panel, float *packed)
+static void pack_pieces(const packing *at, const tap_places *places)
+{
+    int64_t depth = at->plan->depth, whole = depth / RF_LANES * RF_LANES;
+    for (int64_t run = 0; run < whole; run += RUN)
+        for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
+            for (int64_t element = run; element < rf_min(run + RUN, whole); element += RF_LANES)
+                pack_block(at, places, element, v);
+    for (int64_t element = whole; element < depth; element++)
+        pack_row(at, element, at->to + (places->row[element % at->taps] + element / at->taps) * at->lanes);
+}
+
+/* ---- Panels ----------------------------------------------------------------------------- */
+
+static packing packing_of(const rf_direct_plan *plan, int64_t panel, float *packed)
 {
     const rf_direct_spec *spec = &plan->spec;
     int64_t lanes = rf_direct_panel(plan), first = panel * lanes;
-    packing at = {.plan = plan, .taps = plan->depth / spec->channels};
+    packing at = {.plan = plan, .taps = plan->depth / spec->channels, .simple = true};
+    float scales[LANES] = {0};
     at.to = packed + (plan->panels + panel * plan->depth) * lanes;
     at.weights = (const char *)spec->weights + first * spec->weight_output * (int64_t)sizeof(float);
     at.outputs = rf_direct_panel_outputs(plan, panel);
     at.lanes = rf_direct_panel_vectors(plan, panel) * RF_LANES;
-    for (int64_t lane = 0; lane < at.outputs; lane++)
+    for (int64_t lane = 0; lane < at.outputs; lane++) {
         at.factors[lane] = spec->scale ? spec->alpha * (double)spec->scale[first + lane] : spec->alpha;
-    for (int64_t lane = 0; lane < lanes; lane++)
-        packed[first + lane] = spec->bias && lane < at.outputs ? spec->bias[first + lane] : 0.0f;
-    pack_all_channels(&at);
+        scales[lane] = (float)at.factors[lane];
+        at.simple &= (double)scales[lane] == at.factors[lane];
+    }
+    for (int v = 0; v < RF_TILE_MAX_VECTORS; v++)
+        at.scales[v] = rf_load(scales + v * RF_LANES);
+    return at;
 }
 
-void RF_ISA_NAME(rf_direct_pack)(const void *plan, void *packed)
+static void pack_bias(const rf_direct_plan *plan, float *packed)
 {
-    const rf_direct_plan *direct = plan;
-    for (int64_t panel = 0; panel < direct->panels; panel++)
-        pack_panel(direct, panel, packed);
+    const rf_direct_spec *spec = &plan->spec;
+    for (int64_t k = 0; k < plan->panels * rf_direct_panel(plan); k++)
+        packed[k] = spec->bias && k < spec->outputs ? spec->bias[k] : 0.0f;
+}
+
+static void pack_panel(const packing *at)
+{
+    tap_places places;
+    if (find_places(at, &places))
+        pack_pieces(at, &places);
+    else
+        pack_any(at);
+}
+
+/* ---- A matrix whose outputs lie together -------------------------------------------------- */
+
+static bool is_matrix(const rf_direct_plan *plan)
+{
+    return plan->depth == plan->spec.channels && plan->spec.weight_output == 1 && plan->spec.outputs > 1;
+}
+
+static void pack_matrix_row(const packing *at, int64_t row)
+{
+    const char *from = at->weights + row * at->plan->spec.weight_channel * (int64_t)sizeof(float);
+    float *to = at->to + row * at->lanes;
+    if (!at->simple || at->outputs < at->lanes) {
+        pack_row(at, row * at->plan->spec.weight_channel, to);
+        return;
+    }
+    for (int64_t v = 0; v < at->lanes / RF_LANES; v++, from += sizeof(rf_vec))
+        rf_store(to + v * RF_LANES, load_weights(from) * at->scales[v]);
+}
+
+/* A band of rows for all panels before the next, so that the file is read from begin to end. */
+static void pack_matrix(const rf_direct_plan *plan, float *packed)
+{
+    for (int64_t band = 0; band < plan->depth; band += BAND)
+        for (int64_t panel = 0; panel < plan->panels; panel++) {
+            const packing at = packing_of(plan, panel, packed);
+            for (int64_t row = band; row < rf_min(band + BAND, plan->depth); row++)
+                pack_matrix_row(&at, row);
+        }
+}
+
+void RF_ISA_NAME(rf_direct_pack)(const void *given, void *packed)
+{
+    const rf_direct_plan *plan = given;
+    pack_bias(plan, packed);
+    if (is_matrix(plan)) {
+        pack_matrix(plan, packed);
+        return;
+    }
+    for (int64_t panel = 0; panel < plan->panels; panel++) {
+        const packing at = packing_of(plan, panel, packed);
+        pack_panel(&at);
+    }
 }
