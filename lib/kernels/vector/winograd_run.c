@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs Winograd's convolution, a block of tiles at a time: transforms their
+ * inputs, and for each panel of output channels makes all points' sums over the
+ * whole depth, then transforms those back while they are still in cache.
+ *
+ * Transformed inputs lie as [point][register tile][vector of channels][row][lane]:
+ * what is stored are whole cache lines, and what a register tile reads is one run.
+ */
+#include "kernels/vector/winograd_plan.h"
+
+#include "base/checked.h"
+#include "kernels/vector/gemm_tile.h"
+
+typedef struct block {
+    const rf_winograd_plan *plan;
+    const rf_kernel_call *call;
+    int64_t begin, count; /* tiles */
+    int64_t chunks;       /* register tiles */
+    float *inputs, *sums; /* both in scratch */
+} block;
+
+/* A tile of the output, and where its pixels lie. */
+typedef struct tile {
+    int64_t image, first[2]; /* output pixel */
+} tile;
+
+static tile tile_at(const rf_winograd_plan *plan, int64_t number)
+{
+    int64_t line = number / plan->tiles[1];
+    tile at = {.image = line / plan->tiles[0]};
+    at.first[0] = line % plan->tiles[0] * plan->outputs[0];
+    at.first[1] = number % plan->tiles[1] * plan->outputs[1];
+    return at;
+}
+
+static block block_at(const rf_winograd_plan *plan, const rf_kernel_call *call, int64_t number)
+{
+    block at = {.plan = plan, .call = call, .inputs = call->scratch};
+    at.begin = number * plan->tile_count / plan->blocks;
+    at.count = (number + 1) * plan->tile_count / plan->blocks - at.begin;
+    at.chunks = rf_div_ceil(at.count, plan->row_tiles);
+    at.sums = at.inputs + plan->input_step * plan->point_count;
+    return at;
+}
+
+static int64_t chunk_begin(const block *at, int64_t chunk)
+{
+    return chunk * at->count / at->chunks;
+}
+
+static const float *zeros_of(const rf_winograd_plan *plan, const rf_kernel_call *call)
+{
+    return (const float *)call->packed + plan->panels * rf_winograd_panel(plan);
+}
+
+/* ---- Inputs ------------------------------------------------------------------------------- */
+
+/* Points at the input pixels of a tile; those in padding are zeros. */
+static void find_pixels(const block *at, tile of, const float **pixels)
+{
+    const rf_winograd_plan *plan = at->plan;
+    const rf_strided *input = &plan->spec.input;
+    const float *image = (const float *)at->call->data[0] + of.image * input->strides[0];
+    const float *zeros = zeros_of(plan, at->call);
+    int64_t top = of.first[0] - plan->spec.windows[0].pad_begin;
+    int64_t left = of.first[1] - plan->spec.windows[1].pad_begin;
+    for (int64_t y = 0; y < plan->points[0]; y++, pixels += RF_WINOGRAD_POINTS) {
+        bool inside = top + y >= 0 && top + y < input->dims[2];
+        int64_t row = inside ? (top + y) * input->strides[2] : 0;
+        for (int64_t x = 0; x < plan->points[1]; x++)
+            pixels[x] = inside && left + x >= 0 && left + x < input->dims[3]
+                            ? image + row + (left + x) * input->strides[3]
+                            : zeros;
+    }
+}
+
+/* Copies the last channels of all pixels, too few for a vector, and points at the copies. */
+static void copy_last(const rf_winograd_plan *plan, const float **pixels, int64_t channel, float *copy)
+{
+    int64_t lanes = plan->spec.input.dims[1] - channel;
+    for (int64_t y = 0; y < plan->points[0]; y++)
+        for (int64_t x = 0; x < plan->points[1]; x++, copy += RF_LANES) {
+            const float **pixel = &pixels[y * RF_WINOGRAD_POINTS + x];
+            rf_store(copy, rf_load_some(*pixel + channel, lanes));
+            *pixel = copy;
+        }
+}
+
+static void transform_tile(const block *at, int64_t number, float *to, int64_t rows)
+{
+    const rf_winograd_plan *plan = at->plan;
+    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[0]];
+    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[1]];
+    const float *pixels[RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS];
+    int64_t channels = plan->spec.input.dims[1], c = 0;
+    rf_winograd_grid grid;
+    find_pixels(at, tile_at(plan, at->begin + number), pixels);
+    for (; c + RF_LANES <= channels; c += RF_LANES) {
+        down->columns(pixels, c, plan->points[1], &grid);
+        across->rows(&grid, plan->points[0], to + c * rows, plan->input_step);
+    }
+    if (c < channels) {
+        float copy[RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS * RF_LANES];
+        copy_last(plan, pixels, c, copy);
+        down->columns(pixels, 0, plan->points[1], &grid);
+        across->rows(&grid, plan->points[0], to + c * rows, plan->input_step);
+    }
+}
+
+static void transform_inputs(const block *at)
+{
+    for (int64_t chunk = 0; chunk < at->chunks; chunk++) {
+        int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
+        for (int64_t r = 0; r < rows; r++)
+            transform_tile(at, begin + r, at->inputs + begin * at->plan->depth + r * RF_LANES, rows);
+    }
+}
+
+/* ---- Sums --------------------------------------------------------------------------------- */
+
+static void sum_points(const block *at, int64_t panel)
+{
+    const rf_winograd_plan *plan = at->plan;
+    int64_t vectors = rf_winograd_panel_vectors(plan, panel), lanes = vectors * RF_LANES;
+    rf_tile tile = {.step = RF_LANES, .length = RF_LANES, .start = zeros_of(plan, at->call)};
+    tile.levels[0].count = tile.levels[1].count = tile.levels[2].count = 1;
+    tile.levels[3].count = plan->depth / RF_LANES;
+    tile.levels[3].weights = RF_LANES * lanes;
+    tile.weights = (const float *)at->call->packed + rf_winograd_panel_weights(plan, panel);
+    for (int64_t point = 0; point < plan->point_count; point++) {
+        for (int64_t chunk = 0; chunk < at->chunks; chunk++) {
+            int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
+            tile.input = at->inputs + point * plan->input_step + begin * plan->depth;
+            tile.levels[3].input = rows * RF_LANES;
+            tile.sums = at->sums + point * plan->sums_step + begin * lanes;
+            RF_ISA_NAME(rf_tile_of)(rows, vectors)(&tile);
+        }
+        tile.weights += plan->depth * lanes;
+    }
+}
+
+/* ---- Outputs ------------------------------------------------------------------------------ */
+
+static rf_winograd_store store_at(const block *at, tile of, int64_t channel)
+{
+    const rf_winograd_plan *plan = at->plan;
+    const rf_convolution_spec *spec = &plan->spec;
+    const rf_strided *output = &spec->output, *residual = &spec->residual;
+    rf_winograd_store store = {.map = spec->epilogue.map};
+    store.output = (float *)at->call->data[1] + channel + of.image * output->strides[0]
+                   + of.first[0] * output->strides[2] + of.first[1] * output->strides[3];
+    store.rows = rf_min(plan->outputs[0], output->dims[2] - of.first[0]);
+    store.columns = rf_min(plan->outputs[1], output->dims[3] - of.first[1]);
+    store.bias = (const float *)at->call->packed + channel;
+    if (spec->epilogue.residual)
+        store.residual = (const float *)at->call->data[2] + channel + of.image * residual->strides[0]
+                         + of.first[0] * residual->strides[2] + of.first[1] * residual->strides[3];
+    for (int k = 0; k < 2; k++) {
+        store.output_steps[k] = output->strides[k + 2];
+        store.residual_steps[k] = spec->epilogue.residual ? residual->strides[k + 2] : 0;
+    }
+    return store;
+}
+
+static void transform_sums(const block *at, int64_t panel)
+{
+    const rf_winograd_plan *plan = at->plan;
+    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[0]];
+    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[1]];
+    int64_t outputs = rf_winograd_panel_outputs(plan, panel);
+    const float *sums = at->sums;
+    rf_winograd_grid grid;
+    for (int64_t t = 0; t < at->count; t++) {
+        rf_winograd_store store =
+            store_at(at, tile_at(plan, at->begin + t), panel * rf_winograd_panel(plan));
+        for (int64_t c = 0; c < outputs; c += RF_LANES, sums += RF_LANES) {
+            store.lanes = rf_min(RF_LANES, outputs - c);
+            down->back_columns(sums, plan->sums_step, plan->points[1], &grid);
+            across->back_rows(&grid, &store);
+            store.output += RF_LANES;
+            store.bias += RF_LANES;
+            store.residual = store.residual ? store.residual + RF_LANES : NULL;
+        }
+    }
+}
+
+void RF_ISA_NAME(rf_winograd_run)(const void *given, const rf_kernel_call *call)
+{
+    const rf_winograd_plan *plan = given;
+    size_t panels = (size_t)plan->panels;
+    block at = {.plan = plan};
+    for (size_t unit = call->begin; unit < call->end; unit++) {
+        if (unit == call->begin || unit % panels == 0) {
+            at = block_at(plan, call, (int64_t)(unit / panels));
+            transform_inputs(&at);
+        }
+        sum_points(&at, (int64_t)(unit % panels));
+        transform_sums(&at, (int64_t)(unit % panels));
+    }
+}
