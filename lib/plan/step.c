@@ -21,17 +21,6 @@ static rf_status new_step(rf_plan *plan, rf_step **step)
     return RF_OK;
 }
 
-/* Working memory of one kind lies after another, and all of it as vectors like it. */
-static rf_status widen(const rf_plan *plan, uint64_t *most, uint64_t bytes)
-{
-    enum { ALIGNMENT = 64 };
-    if (bytes > UINT64_MAX - ALIGNMENT)
-        return rf_fail(plan->error, RF_ERROR_OVERFLOW, "memory", "the working memory is too large to count");
-    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    *most = bytes > *most ? bytes : *most;
-    return RF_OK;
-}
-
 /* Refused before there is an attempt to get it. */
 static rf_status check_packed(const rf_plan *plan, const rf_job *job, const rf_work *work)
 {
@@ -82,7 +71,7 @@ static rf_status set_operands(rf_plan *plan, rf_step *step, const rf_slot *slots
 rf_status rf_plan_add_step(rf_plan *plan, const rf_job *job, const rf_work *work, const rf_slot *slots,
                            uint32_t count)
 {
-    rf_step *step;
+    rf_step *step = NULL;
     if (work->units == 0)
         return RF_OK;
     RF_TRY(new_step(plan, &step));
@@ -92,7 +81,8 @@ rf_status rf_plan_add_step(rf_plan *plan, const rf_job *job, const rf_work *work
     step->shape = job->output->shape;
     step->work = *work;
     RF_TRY(pack(plan, job, step));
-    RF_TRY(widen(plan, &plan->worker_bytes, work->scratch_bytes));
+    if (work->scratch_bytes > plan->worker_bytes)
+        plan->worker_bytes = work->scratch_bytes;
     return set_operands(plan, step, slots, count);
 }
 
@@ -173,14 +163,15 @@ rf_status rf_plan_add_reference(rf_plan *plan, const rf_job *job)
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i])
             RF_TRY(dense_output(plan, node->outputs[i], &slots[count++]));
-    rf_step *step;
+    rf_step *step = NULL;
     RF_TRY(new_step(plan, &step));
     step->node = step->reference = node;
     step->type = node->layer->type;
     step->fused = "";
     step->shape = job->output->shape;
     step->work.algorithm = "reference";
-    RF_TRY(widen(plan, &plan->reference_bytes, scratch));
+    if (scratch > plan->reference_bytes)
+        plan->reference_bytes = scratch;
     RF_TRY(set_operands(plan, step, slots, count));
     for (uint32_t i = 0, k = first_output; i < node->output_count; i++) {
         if (!node->outputs[i])
