@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/large_pages.h"
 
 enum { FIRST_BLOCK = 16 << 10, LARGEST_BLOCK = 4 << 20, LARGEST_EXPECTED = 24 << 20 };
 
@@ -18,7 +19,7 @@ typedef struct rf_arena_block {
 static void *allocate_from_heap(void *context, size_t bytes)
 {
     (void)context;
-    return malloc(bytes);
+    return rf_allocate_pages(bytes);
 }
 
 static void release_to_heap(void *context, void *memory, size_t bytes)

@@ -154,6 +154,13 @@ static uint64_t lay_by_time(rf_buffer **list, size_t count, rf_buffer **ends)
     return end;
 }
 
+/* Scratch follows the tensors, each worker's at a multiple of the alignment. What has no multiple above it
+ * is refused with the sum, as is the largest number. */
+static uint64_t rounded_scratch(uint64_t bytes)
+{
+    return bytes > UINT64_MAX - ALIGNMENT ? UINT64_MAX : rounded(bytes);
+}
+
 rf_status rf_plan_lay_out(rf_plan *plan)
 {
     size_t count = 0;
@@ -165,5 +172,7 @@ rf_status rf_plan_lay_out(rf_plan *plan)
         if (lives(&plan->buffers[i]))
             list[count++] = &plan->buffers[i];
     plan->arena_bytes = count <= MOST_BY_SIZE ? lay_by_size(list, count, second) : lay_by_time(list, count, second);
+    plan->reference_bytes = rounded_scratch(plan->reference_bytes);
+    plan->worker_bytes = rounded_scratch(plan->worker_bytes);
     return RF_OK;
 }

@@ -10,14 +10,21 @@
 
 #include "plan/plan.h"
 
-enum { ALIGNMENT = 64 };
+/* A block has room for the weights of many layers: memory in few pieces lies on large pages. */
+enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 18, LARGEST_BLOCK = 32 << 20 };
+
+typedef struct block {
+    struct block *older;
+    uint64_t bytes;      /* of the whole allocation */
+    char *next, *end;    /* what is left of it */
+} block;
 
 typedef struct entry {
     const void *source;
     void (*pack)(const void *plan, void *packed);
     const char *algorithm, *layer;
     uint64_t bytes;
-    void *memory, *aligned;
+    void *packed;
     struct entry *next;
 } entry;
 
@@ -25,6 +32,8 @@ struct rf_weights {
     rf_allocator allocator;
     atomic_size_t owners;
     entry *entries;
+    block *newest;
+    uint64_t block_bytes; /* of the next one, at least */
     uint64_t bytes;
     rf_weights *shared; /* kept alive for the entries taken from it */
 };
@@ -36,7 +45,7 @@ rf_status rf_weights_make(const rf_allocator *allocator, rf_weights **weights, r
     *weights = arena.allocator.allocate(arena.allocator.context, sizeof **weights);
     if (!*weights)
         return rf_arena_fail(&arena, error, "a model");
-    **weights = (rf_weights){.allocator = arena.allocator};
+    **weights = (rf_weights){.allocator = arena.allocator, .block_bytes = FIRST_BLOCK};
     atomic_init(&(*weights)->owners, 1);
     return RF_OK;
 }
@@ -47,16 +56,20 @@ rf_weights *rf_weights_keep(rf_weights *weights)
     return weights;
 }
 
+static void release_blocks(rf_allocator *allocator, block *newest)
+{
+    for (block *older, *at = newest; at; at = older) {
+        older = at->older;
+        allocator->release(allocator->context, at, at->bytes);
+    }
+}
+
 void rf_weights_release(rf_weights *weights)
 {
     while (weights && atomic_fetch_sub_explicit(&weights->owners, 1, memory_order_acq_rel) == 1) {
         rf_allocator allocator = weights->allocator;
         rf_weights *shared = weights->shared;
-        for (entry *next, *at = weights->entries; at; at = next) {
-            next = at->next;
-            allocator.release(allocator.context, at->memory, at->bytes + ALIGNMENT);
-            allocator.release(allocator.context, at, sizeof *at);
-        }
+        release_blocks(&allocator, weights->newest);
         allocator.release(allocator.context, weights, sizeof *weights);
         weights = shared;
     }
@@ -82,6 +95,37 @@ static const entry *find(const rf_weights *weights, const entry *wanted)
     return NULL;
 }
 
+static bool add_block(rf_weights *weights, uint64_t needed)
+{
+    enum { HEAD = (sizeof(block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT };
+    uint64_t bytes = needed + HEAD + ALIGNMENT;
+    if (bytes < weights->block_bytes)
+        bytes = weights->block_bytes;
+    block *added = weights->allocator.allocate(weights->allocator.context, bytes);
+    if (!added)
+        return false;
+    uintptr_t first = ((uintptr_t)added + HEAD + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    *added = (block){.older = weights->newest, .bytes = bytes, .next = (char *)first, .end = (char *)added + bytes};
+    weights->newest = added;
+    if (weights->block_bytes < LARGEST_BLOCK)
+        weights->block_bytes *= 2;
+    return true;
+}
+
+/* Aligned memory that lives as long as the weights. */
+static void *take(rf_weights *weights, uint64_t bytes)
+{
+    if (bytes > SIZE_MAX / 2)
+        return NULL;
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    block *newest = weights->newest;
+    if ((!newest || (uint64_t)(newest->end - newest->next) < bytes) && !add_block(weights, bytes))
+        return NULL;
+    char *taken = weights->newest->next;
+    weights->newest->next += bytes;
+    return taken;
+}
+
 /* A layer's packing is looked for only in what is shared: within a model no two are alike. */
 const void *rf_weights_pack(rf_weights *weights, const rf_work *work, const void *source, const char *layer)
 {
@@ -91,24 +135,17 @@ const void *rf_weights_pack(rf_weights *weights, const rf_work *work, const void
     const entry *known = find(weights->shared, &wanted);
     if (known) {
         weights->bytes += known->bytes;
-        return known->aligned;
+        return known->packed;
     }
-    rf_allocator *allocator = &weights->allocator;
-    if (work->packed_bytes > SIZE_MAX - ALIGNMENT)
+    entry *made = take(weights, sizeof *made);
+    void *packed = made ? take(weights, work->packed_bytes) : NULL;
+    if (!packed)
         return NULL;
-    entry *made = allocator->allocate(allocator->context, sizeof *made);
-    void *memory = made ? allocator->allocate(allocator->context, work->packed_bytes + ALIGNMENT) : NULL;
-    if (!memory) {
-        if (made)
-            allocator->release(allocator->context, made, sizeof *made);
-        return NULL;
-    }
     *made = wanted;
-    made->memory = memory;
-    made->aligned = (void *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    made->packed = packed;
     made->next = weights->entries;
     weights->entries = made;
     weights->bytes += made->bytes;
-    work->pack(work->plan, made->aligned);
-    return made->aligned;
+    work->pack(work->plan, packed);
+    return packed;
 }

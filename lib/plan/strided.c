@@ -10,10 +10,19 @@ static int32_t axis_at(int32_t rank, rf_axis_order order, int32_t place)
     return place == rank - 1 ? 1 : place + 1;
 }
 
+static bool is_empty(int32_t rank, const int64_t *dims)
+{
+    for (int32_t k = 0; k < rank; k++)
+        if (dims[k] == 0)
+            return true;
+    return false;
+}
+
+/* Of a shape without elements, whose other extents may be of any size, all strides are 0. */
 rf_strided rf_strided_dense(const rf_shape *shape, rf_axis_order order)
 {
     rf_strided form = {.rank = shape->rank};
-    int64_t stride = 1;
+    int64_t stride = is_empty(shape->rank, shape->dims) ? 0 : 1;
     for (int32_t place = shape->rank - 1; place >= 0; place--) {
         int32_t axis = axis_at(shape->rank, order, place);
         form.dims[axis] = shape->dims[axis];
@@ -49,18 +58,10 @@ static rf_strided merged(const rf_strided *form)
     return out;
 }
 
-static bool is_empty(const rf_shape *shape)
-{
-    for (int32_t k = 0; k < shape->rank; k++)
-        if (shape->dims[k] == 0)
-            return true;
-    return false;
-}
-
 bool rf_strided_reshape(const rf_strided *form, const rf_shape *shape, rf_strided *out)
 {
     *out = rf_strided_dense(shape, RF_ORDER_ROWS);
-    if (is_empty(shape))
+    if (is_empty(shape->rank, shape->dims))
         return true;
     rf_strided runs = merged(form);
     int32_t run = runs.rank - 1;
@@ -89,6 +90,8 @@ bool rf_strided_reshape(const rf_strided *form, const rf_shape *shape, rf_stride
 bool rf_strided_is_dense(const rf_strided *form)
 {
     int64_t stride = 1;
+    if (is_empty(form->rank, form->dims))
+        return true;
     for (int32_t k = form->rank - 1; k >= 0; k--) {
         if (form->dims[k] != 1 && form->strides[k] != stride)
             return false;

@@ -284,7 +284,7 @@ static const char *slice(random_plan *plan, const rf_tensor *x)
 
 static const char *transpose(random_plan *plan, const rf_tensor *x)
 {
-    int64_t axes[RF_MAX_RANK];
+    int64_t axes[RF_MAX_RANK] = {0};
     for (int32_t k = 0; k < x->shape.rank; k++) {
         int64_t j = random_plan_below(plan, k + 1);
         axes[k] = axes[j];
@@ -299,9 +299,10 @@ static const char *transpose(random_plan *plan, const rf_tensor *x)
 /* Splits one axis in two or merges two neighbours. */
 static const char *reshape(random_plan *plan, const rf_tensor *x)
 {
-    int64_t dims[RF_MAX_RANK + 1];
+    int64_t dims[RF_MAX_RANK + 1] = {0};
     int32_t rank = 0, axis = (int32_t)random_plan_below(plan, x->shape.rank);
     bool merge = axis + 1 < x->shape.rank && random_plan_below(plan, 2);
+    int64_t next = merge ? x->shape.dims[axis + 1] : 1;
     int64_t factor = 1 + random_plan_below(plan, x->shape.dims[axis]);
     while (x->shape.dims[axis] % factor)
         factor--;
@@ -309,7 +310,7 @@ static const char *reshape(random_plan *plan, const rf_tensor *x)
         if (k != axis) {
             dims[rank++] = x->shape.dims[k];
         } else if (merge) {
-            dims[rank++] = x->shape.dims[k] * x->shape.dims[k + 1];
+            dims[rank++] = x->shape.dims[k] * next;
             k++;
         } else {
             dims[rank++] = factor;
@@ -334,7 +335,7 @@ static const char *reduce(random_plan *plan, const rf_tensor *x)
 {
     static const char *const types[] = {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"};
     const char *type = types[random_plan_below(plan, sizeof types / sizeof *types)];
-    int64_t axes[RF_MAX_RANK];
+    int64_t axes[RF_MAX_RANK] = {0};
     size_t count = 0;
     for (int32_t k = 0; k < x->shape.rank; k++)
         if (random_plan_below(plan, 2))
@@ -365,7 +366,7 @@ static const char *resize(random_plan *plan, const rf_tensor *x)
 
 static const char *pad(random_plan *plan, const rf_tensor *x)
 {
-    int64_t pads[2 * RF_MAX_RANK];
+    int64_t pads[2 * RF_MAX_RANK] = {0};
     for (int32_t k = 0; k < 2 * x->shape.rank; k++)
         pads[k] = random_plan_below(plan, 3) - (x->shape.dims[k % x->shape.rank] > 3 && random_plan_below(plan, 4) == 0);
     rf_shape scalar = {.rank = 0};

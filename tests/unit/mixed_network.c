@@ -24,7 +24,8 @@ static const rf_layer layers[] = {
     {.name = "mix", .type = "Conv", .inputs = RF_NAMES("swish", "mix_w")},
     {.name = "sum", .type = "Add", .inputs = RF_NAMES("mix", "pool")},
     {.name = "features", .type = "Relu", .inputs = RF_NAMES("sum")},
-    {.name = "up", .type = "ConvTranspose", .inputs = RF_NAMES("features", "up_w"), .attributes = RF_ATTRIBUTES(HALVED)},
+    {.name = "up", .type = "ConvTranspose", .inputs = RF_NAMES("features", "up_w"),
+     .attributes = RF_ATTRIBUTES(HALVED)},
     {.name = "grow", .type = "Resize", .inputs = RF_NAMES("features", "", "doubled"),
      .attributes = RF_ATTRIBUTES(RF_TEXT("mode", "linear"))},
     {.name = "all", .type = "Concat", .inputs = RF_NAMES("up", "stem_relu", "grow"),
@@ -41,15 +42,17 @@ static const rf_layer layers[] = {
 enum { STEM = 16 * 27, DEPTH = 16 * 9, MIX = 16 * 16, UP = 16 * 8 * 4, WIDE = 32 * 40 * 9, DENSE = 10 * 32 };
 
 static const float doubled[] = {1, 1, 2, 2};
-static float stem_w[STEM], stem_b[16], depth_w[DEPTH], mix_w[MIX], up_w[UP], wide_w[WIDE], dense_w[DENSE], dense_b[10];
+static float stem_w[STEM], stem_b[16], depth_w[DEPTH], mix_w[MIX], up_w[UP], wide_w[WIDE];
+static float dense_w[DENSE], dense_b[10];
 
 #define WEIGHT(array_, ...) \
-    {.name = #array_, .dtype = RF_FLOAT32, .shape = RF_SHAPE(__VA_ARGS__), .data = (array_), .data_bytes = sizeof(array_)}
+    {.name = #array_, .dtype = RF_FLOAT32, .shape = RF_SHAPE(__VA_ARGS__), \
+     .data = (array_), .data_bytes = sizeof(array_)}
 
 static const rf_tensor constants[] = {
-    WEIGHT(doubled, 4),         WEIGHT(stem_w, 16, 3, 3, 3), WEIGHT(stem_b, 16),         WEIGHT(depth_w, 16, 1, 3, 3),
-    WEIGHT(mix_w, 16, 16, 1, 1), WEIGHT(up_w, 16, 8, 2, 2),  WEIGHT(wide_w, 32, 40, 3, 3), WEIGHT(dense_w, 10, 32),
-    WEIGHT(dense_b, 10),
+    WEIGHT(doubled, 4),           WEIGHT(stem_w, 16, 3, 3, 3),  WEIGHT(stem_b, 16),
+    WEIGHT(depth_w, 16, 1, 3, 3), WEIGHT(mix_w, 16, 16, 1, 1),  WEIGHT(up_w, 16, 8, 2, 2),
+    WEIGHT(wide_w, 32, 40, 3, 3), WEIGHT(dense_w, 10, 32),      WEIGHT(dense_b, 10),
 };
 
 rf_network mixed_network(void)

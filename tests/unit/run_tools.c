@@ -75,7 +75,8 @@ size_t elements_of(const rf_shape *shape)
 size_t bytes_of(const rf_tensor *tensor)
 {
     static const size_t sizes[] = {
-        [RF_FLOAT32] = 4, [RF_UINT8] = 1, [RF_INT8] = 1, [RF_INT32] = 4, [RF_INT64] = 8, [RF_BOOL] = 1, [RF_FLOAT64] = 8,
+        [RF_FLOAT32] = 4, [RF_UINT8] = 1, [RF_INT8] = 1, [RF_INT32] = 4, [RF_INT64] = 8, [RF_BOOL] = 1,
+        [RF_FLOAT64] = 8,
     };
     assert_true((size_t)tensor->dtype < LENGTH(sizes) && sizes[tensor->dtype]);
     return elements_of(&tensor->shape) * sizes[tensor->dtype];
@@ -88,6 +89,15 @@ void fill_random(float *at, size_t count, uint64_t seed)
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         at[i] = (float)(int32_t)(state >> 32) / 2147483648.0f;
     }
+}
+
+void run_backward(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
+{
+    size_t *calls = context;
+    if (calls)
+        ++*calls;
+    while (workers-- > 0)
+        body(argument, workers);
 }
 
 /* ---- Runs --------------------------------------------------------------------------------- */

@@ -47,6 +47,11 @@ rf_network mixed_network(void);
 /* From -1 to 1, the same for the same seed. */
 void fill_random(float *at, size_t count, uint64_t seed);
 
+/* ---- Executors ---------------------------------------------------------------------------- */
+
+/* Workers one after the other, the last first. A context that is not NULL is a size_t that counts calls. */
+void run_backward(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers);
+
 /* ---- Runs --------------------------------------------------------------------------------- */
 
 enum { RUN_MOST = 64 };

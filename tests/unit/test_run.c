@@ -104,7 +104,8 @@ static const rf_tensor residual_constants[] = {FLOATS("w", mixing, 2, 2, 1, 1)};
 static const rf_layer residual_layers[] = {
     {.name = "mix", .type = "Conv", .inputs = RF_NAMES("x", "w")},
     {.name = "sum", .type = "Add", .inputs = RF_NAMES("mix", "x")},
-    {.name = "y", .type = "MaxPool", .inputs = RF_NAMES("sum"), .attributes = RF_ATTRIBUTES(RF_INTS("kernel_shape", 1, 2))},
+    {.name = "y", .type = "MaxPool", .inputs = RF_NAMES("sum"),
+     .attributes = RF_ATTRIBUTES(RF_INTS("kernel_shape", 1, 2))},
 };
 static const rf_network residual_network = NETWORK_OF(residual_inputs, residual_constants, residual_layers);
 
@@ -181,7 +182,8 @@ static void moving(void **state)
     const rf_layer layers[] = {
         {.name = "s", .type = "Split", .inputs = RF_NAMES("x"), .outputs = RF_NAMES("left", "right"),
          .attributes = RF_ATTRIBUTES(RF_INT("axis", 1), RF_INT("num_outputs", 2))},
-        {.name = "c", .type = "Concat", .inputs = RF_NAMES("right", "left"), .attributes = RF_ATTRIBUTES(RF_INT("axis", 1))},
+        {.name = "c", .type = "Concat", .inputs = RF_NAMES("right", "left"),
+         .attributes = RF_ATTRIBUTES(RF_INT("axis", 1))},
         {.name = "y", .type = "Transpose", .inputs = RF_NAMES("c")},
     };
     const rf_network network = {.inputs = inputs, .input_count = 1, .layers = layers, .layer_count = 3};
@@ -196,7 +198,8 @@ static void unusual_outputs(void **state)
     static const int64_t flat[1] = {2};
     const rf_tensor inputs[] = {{.name = "x", .shape = RF_SHAPE(1, 2)}};
     const rf_tensor constants[] = {FLOATS("k", three, 1, 2), INTEGERS("flat", flat, 1)};
-    const rf_tensor outputs[] = {IS_OUTPUT("x"), IS_OUTPUT("k"), IS_OUTPUT("a"), IS_OUTPUT("v"), IS_OUTPUT("y"), IS_OUTPUT("f")};
+    const rf_tensor outputs[] = {IS_OUTPUT("x"), IS_OUTPUT("k"), IS_OUTPUT("a"),
+                                 IS_OUTPUT("v"), IS_OUTPUT("y"), IS_OUTPUT("f")};
     const rf_layer layers[] = {
         {.name = "a", .type = "Add", .inputs = RF_NAMES("x", "k")},
         {.name = "v", .type = "Reshape", .inputs = RF_NAMES("a", "flat")},
@@ -268,8 +271,8 @@ static void values(void **state)
         {.name = "s", .type = "Add", .inputs = RF_NAMES("r", "same")},
         {.name = "y", .type = "Add", .inputs = RF_NAMES("s", "k")},
     };
-    const rf_network network = {.inputs = inputs, .input_count = 3, .outputs = outputs, .output_count = 1, .layers = layers,
-                                .layer_count = 4};
+    const rf_network network = {.inputs = inputs, .input_count = 3, .outputs = outputs, .output_count = 1,
+                                .layers = layers, .layer_count = 4};
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     options.values = given;
     options.value_count = 2;
@@ -293,7 +296,8 @@ static void values(void **state)
 
 /* ---- Shapes that elements decide ---------------------------------------------------------- */
 
-static void expect_places(rf_session *session, const float *x, const int64_t *wanted, int64_t count, const int64_t *bound)
+static void expect_places(rf_session *session, const float *x, const int64_t *wanted, int64_t count,
+                          const int64_t *bound)
 {
     assert_int_equal(rf_session_bind_input(session, "x", x, 4 * sizeof *x, NULL), RF_OK);
     assert_int_equal(rf_run(session, NULL), RF_OK);

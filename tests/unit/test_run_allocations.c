@@ -73,14 +73,6 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-/* Workers one after the other, the last first. */
-static void run_backward(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
-{
-    (void)context;
-    while (workers-- > 0)
-        body(argument, workers);
-}
-
 static const rf_executor backward = {.run = run_backward, .workers = 3};
 
 /* The first run of a session and the second, by one worker or several. */

@@ -12,6 +12,10 @@
 
 #include <cmocka.h>
 
+#include "random_plan.h"
+
+enum { PLANS = 60 };
+
 static const rf_tensor image = {.name = "x", .shape = RF_SHAPE(1, 3, 8, 8)};
 static const rf_layer relu = {.name = "y", .type = "Relu"};
 static const rf_network small = {.inputs = &image, .input_count = 1, .layers = &relu, .layer_count = 1};
@@ -75,7 +79,8 @@ static void compile_arguments(void **state)
 static void bindings(void **state)
 {
     (void)state;
-    const rf_binding other = {.name = "nobody", .shape = RF_SHAPE(1, 3, 8, 8)}, wrong = {.name = "x", .shape = RF_SHAPE(1, 3)};
+    const rf_binding other = {.name = "nobody", .shape = RF_SHAPE(1, 3, 8, 8)};
+    const rf_binding wrong = {.name = "x", .shape = RF_SHAPE(1, 3)};
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     options.binding_count = 1;
     options.bindings = &other;
@@ -120,7 +125,8 @@ static void networks_that_cannot_run(void **state)
 {
     (void)state;
     const rf_layer no_weights[] = {
-        {.name = "c", .type = "Conv", .attributes = RF_ATTRIBUTES(RF_INT("filters", 4), RF_INTS("kernel_shape", 3, 3))},
+        {.name = "c", .type = "Conv",
+         .attributes = RF_ATTRIBUTES(RF_INT("filters", 4), RF_INTS("kernel_shape", 3, 3))},
     };
     rf_network network = small;
     network.layers = no_weights;
@@ -178,42 +184,58 @@ static void huge(void **state)
     expect_refused(&network, NULL, RF_ERROR_OVERFLOW, "'x'");
 }
 
-/* However little is allowed, more is never taken, and what refuses is the limit. */
-static void limited_memory(void **state)
+/* What refuses is the limit. Weights are taken in blocks, each at most as large again as all before it. Returns
+ * how often it did. */
+static size_t compile_in_little(const rf_network *network)
 {
-    (void)state;
-    rf_network network = mixed_network();
+    enum { FIRST_BLOCK = 1 << 19 };
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     counted_memory memory;
     counted_memory_init(&memory, 0);
     options.allocator = &memory.allocator;
     size_t refused = 0;
-    for (uint64_t bytes = 1000;; bytes += bytes / 16) {
+    for (uint64_t bytes = 1000;; bytes += bytes / 32, refused++) {
         rf_model *model;
         rf_error error = {.message = ""};
         options.limits.memory_bytes = bytes;
-        rf_status status = rf_compile(&network, &options, &model, &error);
-        assert_true(memory.most <= bytes + bytes / 4 + 4096);
+        memory.most = 0;
+        rf_status status = rf_compile(network, &options, &model, &error);
+        assert_true(memory.most <= 2 * bytes + FIRST_BLOCK);
         if (status == RF_OK) {
             rf_model_free(model);
-            break;
+            assert_int_equal(memory.live, 0);
+            return refused;
         }
-        refused++;
         expect_error(status, RF_ERROR_LIMIT, &error, "memory_bytes");
         assert_null(model);
         assert_int_equal(memory.live, 0);
-        memory.most = 0;
     }
-    assert_true(refused > 20);
-    assert_int_equal(memory.live, 0);
+}
+
+static void for_random_networks(size_t (*check)(const rf_network *network))
+{
+    static random_plan plan;
+    for (uint64_t seed = 1; seed <= PLANS; seed++) {
+        random_plan_make(&plan, seed);
+        if (plan.network.output_count)
+            check(&plan.network);
+        random_plan_free(&plan);
+    }
+}
+
+static void limited_memory(void **state)
+{
+    (void)state;
+    rf_network network = mixed_network();
+    assert_true(compile_in_little(&network) > 50);
+    for_random_networks(compile_in_little);
 }
 
 /* ---- Memory that runs out ----------------------------------------------------------------- */
 
-static void compiling_runs_out(void **state)
+/* Each allocation is refused once. Returns how many there are. */
+static size_t compile_without_one(const rf_network *network)
 {
-    (void)state;
-    rf_network network = mixed_network();
     for (size_t n = 1;; n++) {
         counted_memory memory;
         rf_model *model = (rf_model *)(uintptr_t)8;
@@ -221,13 +243,12 @@ static void compiling_runs_out(void **state)
         rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
         counted_memory_init(&memory, n);
         options.allocator = &memory.allocator;
-        rf_status status = rf_compile(&network, &options, &model, &error);
+        rf_status status = rf_compile(network, &options, &model, &error);
         if (memory.calls < n) {
             assert_int_equal(status, RF_OK);
-            assert_true(n > 5);
             rf_model_free(model);
             assert_int_equal(memory.live, 0);
-            return;
+            return n - 1;
         }
         expect_error(status, RF_ERROR_MEMORY, &error, "memory");
         assert_null(model);
@@ -235,7 +256,14 @@ static void compiling_runs_out(void **state)
     }
 }
 
-/* Arenas take little at a time from here, so that each piece is refused once. */
+static void compiling_runs_out(void **state)
+{
+    (void)state;
+    rf_network network = mixed_network();
+    assert_true(compile_without_one(&network) > 2);
+    for_random_networks(compile_without_one);
+}
+
 static void sessions_run_out(void **state)
 {
     (void)state;

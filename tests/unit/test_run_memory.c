@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The arena is as large as was said, no larger than it has to be, and what lay in it before does not matter. */
+/*
+ * The arena is as large as was said, no larger than it has to be, and what lay in it before
+ * does not matter.
+ */
 #include "run_tools.h"
 
 #include <setjmp.h>
@@ -20,14 +23,6 @@ enum { ALIGNMENT = 64, PATTERNS = 3, PLANS = 150 };
 /* 0xFF makes NaN of every float. */
 static const unsigned char patterns[PATTERNS] = {0x00, 0xFF, 0x5A};
 
-/* Workers one after the other, the last first. */
-static void run_backward(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
-{
-    (void)context;
-    while (workers-- > 0)
-        body(argument, workers);
-}
-
 static size_t arena_of(const rf_model *model, size_t workers)
 {
     rf_model_memory needed = rf_model_memory_needed(model);
@@ -42,7 +37,7 @@ static size_t touched_below(const fenced *arena, unsigned char pattern, size_t b
     return bytes;
 }
 
-/* Runs in an arena that is full of `pattern`; returns how far into the tensors' part something was written. */
+/* Runs in an arena that is full of `pattern`; returns how far into the tensors' part it wrote. */
 static size_t run_in(const rf_model *model, size_t workers, unsigned char pattern, bool at_end, bound_run *run)
 {
     const rf_executor executor = {.run = run_backward, .workers = workers};
@@ -96,7 +91,10 @@ static void exact_size(void **state)
         options.isa = (*kernels)->isa;
         rf_model *model = compiled(&network, &options);
         size_t tensors = (size_t)rf_model_memory_needed(model).activation_bytes, touched = check_model(model);
-        assert_true(tensors > 0 && rf_model_memory_needed(model).arena_bytes >= tensors);
+        rf_model_memory needed = rf_model_memory_needed(model);
+        assert_true(tensors > 0 && needed.arena_bytes >= tensors);
+        /* So that what follows is aligned too. */
+        assert_int_equal(needed.arena_bytes % ALIGNMENT + tensors % ALIGNMENT + needed.worker_bytes % ALIGNMENT, 0);
         assert_in_range(touched, tensors - ALIGNMENT + 1, tensors);
         rf_model_free(model);
     }

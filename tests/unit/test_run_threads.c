@@ -21,14 +21,6 @@ enum { MOST_THREADS = 8, CALLERS = 4, ROUNDS = 20 };
 
 /* ---- Executors ---------------------------------------------------------------------------- */
 
-static void run_backward(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
-{
-    size_t *calls = context;
-    ++*calls;
-    while (workers-- > 0)
-        body(argument, workers);
-}
-
 typedef struct errand {
     void (*body)(void *argument, size_t worker);
     void *argument;
@@ -43,7 +35,8 @@ static void *go(void *context)
 }
 
 /* A thread for each worker, begun and ended each time: all that it does, a thread sanitizer sees. */
-static void run_on_new_threads(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
+static void run_on_new_threads(void *context, void (*body)(void *argument, size_t worker), void *argument,
+                               size_t workers)
 {
     pthread_t threads[MOST_THREADS];
     errand errands[MOST_THREADS];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the kernel for a convolution: special cases first, then the direct one. */
+/* Finds the kernel for a convolution: special cases first, then Winograd's or the direct one. */
 #include "kernels/vector/direct_convolution.h"
 #include "kernels/vector/makers.h"
+#include "kernels/vector/winograd_convolution.h"
 
 /* What the direct kernel takes a convolution for. */
 static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
@@ -44,5 +45,6 @@ bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena 
 {
     return RF_ISA_NAME(rf_make_depthwise)(spec, arena, work)
            || RF_ISA_NAME(rf_make_grouped)(spec, arena, work)
-           || RF_ISA_NAME(rf_make_transposed)(spec, arena, work) || make_direct(spec, arena, work);
+           || RF_ISA_NAME(rf_make_transposed)(spec, arena, work)
+           || RF_ISA_NAME(rf_make_winograd)(spec, arena, work) || make_direct(spec, arena, work);
 }

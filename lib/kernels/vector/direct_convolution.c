@@ -187,9 +187,6 @@ static void set_tiles(rf_direct_plan *plan)
     plan->chunks = rf_div_ceil(extent, RF_ISA_NAME(rf_tile_rows)(plan->vectors));
     plan->chunk_rows = extent / plan->chunks;
     plan->longer_chunks = extent % plan->chunks;
-    const rf_map_function map = plan->spec.epilogue.map.function;
-    plan->relu = map == RF_MAP_RELU;
-    plan->direct_stores = map == RF_MAP_RELU || map == RF_MAP_NONE;
 }
 
 static bool set_work(const rf_direct_plan *plan, rf_work *work)

@@ -21,8 +21,6 @@ typedef struct rf_direct_plan {
     bool staged;            /* a block's input is first copied to scratch */
     int64_t staged_step;    /* floats of a staged pixel */
     bool joined;            /* taps of the last axis follow each other in memory, as channels do */
-    bool direct_stores;     /* tiles may store to the output by themselves, */
-    bool relu;              /* clipped at 0 */
 } rf_direct_plan;
 
 /* Lanes of whole panels. */

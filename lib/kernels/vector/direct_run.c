@@ -123,7 +123,7 @@ static void run_chunk(const line *at, int64_t chunk)
     int64_t x0 = rf_direct_chunk_begin(plan, chunk), x1 = rf_direct_chunk_begin(plan, chunk + 1);
     taps first = taps_at(&axis->window, x0), last = taps_at(&axis->window, x1 - 1);
     rf_tile tile = at->tile;
-    bool whole = plan->direct_stores && at->outputs == at->vectors * RF_LANES;
+    bool whole = at->outputs == at->vectors * RF_LANES;
     bool inside = first.begin == last.begin && first.end == last.end && first.begin < first.end;
     if (!whole || !inside) {
         border_chunk(at, &tile, x0, x1, first, last);
@@ -176,7 +176,7 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
     at.outputs = rf_direct_panel_outputs(plan, panel);
     at.vectors = rf_direct_panel_vectors(plan, panel);
     at.lanes = at.vectors * RF_LANES;
-    at.tile = (rf_tile){.start = packed + panel * lanes, .relu = plan->relu};
+    at.tile = (rf_tile){.start = packed + panel * lanes, .map = plan->spec.epilogue.map};
     at.tile.step = step_of(last->stride, from->strides[LAST]);
     at.tile.levels[LAST].input = step_of(last->dilation, from->strides[LAST]);
     at.tile.levels[LAST].weights = plan->taps_weight[LAST] * at.lanes;

@@ -66,25 +66,62 @@ int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cyc
     return best;
 }
 
-static void finish_row(const rf_tile_rows_out *to, float *output, const float *residual, const float *sums)
+/* ---- Epilogues out of tiles --------------------------------------------------------------- */
+
+/* `map.function` is a constant to the compiler, or any. */
+RF_INLINE void map_stored(const rf_tile *tile, int64_t rows, int64_t vectors, const rf_map map)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        float *to = tile->output + r * tile->output_step;
+        for (int64_t v = 0; v < vectors; v++, to += RF_LANES)
+            rf_store(to, rf_vmap(rf_load(to), map));
+    }
+}
+
+void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, int64_t rows, int64_t vectors)
+{
+    const rf_map map = tile->map;
+    switch (map.function) {
+    case RF_MAP_SILU: map_stored(tile, rows, vectors, (rf_map){RF_MAP_SILU, 0, 0}); break;
+    case RF_MAP_SIGMOID: map_stored(tile, rows, vectors, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
+    case RF_MAP_HARD_SIGMOID: map_stored(tile, rows, vectors, (rf_map){RF_MAP_HARD_SIGMOID, map.a, map.b}); break;
+    case RF_MAP_LEAKY_RELU: map_stored(tile, rows, vectors, (rf_map){RF_MAP_LEAKY_RELU, map.a, 0}); break;
+    default: map_stored(tile, rows, vectors, map);
+    }
+}
+
+RF_INLINE void finish_row(const rf_tile_rows_out *to, float *output, const float *residual, const float *sums,
+                          const rf_map map)
 {
     for (int64_t c = 0; c < to->outputs; c += RF_LANES) {
         const float *add = residual ? residual + c : NULL;
         if (to->outputs - c >= RF_LANES)
-            rf_finish(output + c, rf_load(sums + c), add, to->map);
+            rf_finish(output + c, rf_load(sums + c), add, map);
         else
-            rf_finish_some(output + c, rf_load(sums + c), add, to->map, to->outputs - c);
+            rf_finish_some(output + c, rf_load(sums + c), add, map, to->outputs - c);
+    }
+}
+
+RF_INLINE void finish_rows(const rf_tile_rows_out *to, const float *sums, const rf_map map)
+{
+    float *output = to->output;
+    const float *residual = to->residual;
+    for (int64_t r = 0; r < to->rows; r++) {
+        finish_row(to, output, residual, sums, map);
+        output += to->output_step;
+        residual = residual ? residual + to->residual_step : NULL;
+        sums += to->lanes;
     }
 }
 
 void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums)
 {
-    float *output = to->output;
-    const float *residual = to->residual;
-    for (int64_t r = 0; r < to->rows; r++) {
-        finish_row(to, output, residual, sums);
-        output += to->output_step;
-        residual = residual ? residual + to->residual_step : NULL;
-        sums += to->lanes;
+    const rf_map map = to->map;
+    switch (map.function) {
+    case RF_MAP_NONE: finish_rows(to, sums, (rf_map){RF_MAP_NONE, 0, 0}); break;
+    case RF_MAP_RELU: finish_rows(to, sums, (rf_map){RF_MAP_RELU, 0, 0}); break;
+    case RF_MAP_CLIP: finish_rows(to, sums, (rf_map){RF_MAP_CLIP, map.a, map.b}); break;
+    case RF_MAP_HARD_SWISH: finish_rows(to, sums, (rf_map){RF_MAP_HARD_SWISH, 0, 0}); break;
+    default: finish_rows(to, sums, map);
     }
 }

@@ -31,7 +31,7 @@ typedef struct rf_tile {
     float *output;
     const float *residual;        /* or NULL */
     int64_t output_step, residual_step;
-    bool relu;
+    rf_map map;                   /* of what goes to `output` */
 } rf_tile;
 
 typedef void rf_tile_function(const rf_tile *tile);
@@ -78,6 +78,33 @@ RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, cons
     }
 }
 
+/* map() of all that a tile has stored: of functions that would take the registers of its sums. */
+void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, int64_t rows, int64_t vectors);
+
+/* Applies a function of few instructions to all sums; false where it isn't one. */
+RF_INLINE bool rf_tile_apply(const rf_map map, rf_vec *sums, const int count)
+{
+    switch (map.function) {
+    case RF_MAP_NONE: return true;
+    case RF_MAP_RELU:
+        RF_UNROLL
+        for (int k = 0; k < count; k++)
+            sums[k] = rf_at_least(sums[k], rf_set(0.0f));
+        return true;
+    case RF_MAP_CLIP:
+        RF_UNROLL
+        for (int k = 0; k < count; k++)
+            sums[k] = rf_vbetween(sums[k], map.a, map.b);
+        return true;
+    case RF_MAP_HARD_SWISH:
+        RF_UNROLL
+        for (int k = 0; k < count; k++)
+            sums[k] *= rf_vbetween(sums[k] * (1.0f / 6) + 0.5f, 0.0f, 1.0f);
+        return true;
+    default: return false;
+    }
+}
+
 RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, const int vectors)
 {
     if (tile->residual) {
@@ -85,14 +112,12 @@ RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, 
         for (int k = 0; k < rows * vectors; k++)
             sums[k] += rf_load(tile->residual + k / vectors * tile->residual_step + k % vectors * RF_LANES);
     }
-    if (tile->relu) {
-        RF_UNROLL
-        for (int k = 0; k < rows * vectors; k++)
-            sums[k] = rf_at_least(sums[k], rf_set(0.0f));
-    }
+    bool done = rf_tile_apply(tile->map, sums, rows * vectors);
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++)
         rf_store(tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES, sums[k]);
+    if (!done)
+        RF_ISA_NAME(rf_tile_map)(tile, rows, vectors);
 }
 
 RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)

@@ -37,28 +37,16 @@ static bool is_whole(const lane_block *block)
 
 /* ---- Stores ----------------------------------------------------------------------------- */
 
-/* Fewer floats than a vector has. */
-static void copy_few(float *to, const float *from, int64_t count)
-{
-    for (int64_t piece = RF_LANES / 2; piece; piece /= 2) {
-        if (!(count & piece))
-            continue;
-        memcpy(to, from, (size_t)piece * sizeof *to);
-        to += piece;
-        from += piece;
-    }
-}
-
 static void finish_part(float *to, rf_vec sum, const float *residual, rf_map map, const lane_block *block)
 {
     float lanes[RF_LANES] = {0};
     int64_t skip = block->skip, count = block->lanes - skip;
     if (residual) {
-        copy_few(lanes + skip, residual + skip, count);
+        rf_copy_some(lanes + skip, residual + skip, count);
         sum += rf_load(lanes);
     }
     rf_store(lanes, rf_map_vector(sum, map));
-    copy_few(to + skip, lanes + skip, count);
+    rf_copy_some(to + skip, lanes + skip, count);
 }
 
 static void finish_pixels(const lane_plan *plan, const rf_row_tile *at, const lane_block *block, const float *sums)

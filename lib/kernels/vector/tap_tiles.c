@@ -12,7 +12,6 @@ typedef struct tiles_plan {
     int64_t vectors, rows;     /* of a tile at most */
     int64_t panels, lanes;     /* of a group; `lanes` of all its panels */
     int64_t depth;             /* rows of a panel: products of a sum */
-    bool direct, relu;         /* tiles may store whole vectors by themselves, clipped at 0 */
 } tiles_plan;
 
 /* One row of outputs by one panel of a group. */
@@ -123,14 +122,14 @@ static void run_chunk(const tiles_row *at, int64_t x, int64_t count)
     const rf_window_layer *layer = &plan->layer;
     const rf_reach_axis *axis = &layer->axes[LAST];
     rf_tile tile = {
-        .input = at->input, .weights = at->weights, .start = at->bias, .relu = plan->relu,
+        .input = at->input, .weights = at->weights, .start = at->bias, .map = layer->spec.epilogue.map,
         .step = layer->period_step[LAST], .length = layer->inputs,
     };
     memcpy(tile.levels, at->levels, sizeof tile.levels);
     tap_range shared, any;
     find_taps(axis, &axis->at[x], count, &shared, &any);
     bool same = shared.begin == any.begin && shared.end == any.end;
-    if (!same || !plan->direct || at->outputs != at->vectors * RF_LANES) {
+    if (!same || at->outputs != at->vectors * RF_LANES) {
         border_chunk(at, &tile, x, count, shared, any);
         return;
     }
@@ -248,7 +247,6 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
     if (!plan || !rf_layer_make(spec, arena, &plan->layer))
         return false;
     const rf_window_layer *layer = &plan->layer;
-    rf_map_function function = spec->epilogue.map.function;
     const rf_reach_axis *last = &layer->axes[LAST];
     double cycles;
     plan->vectors = RF_ISA_NAME(rf_tile_choose)(rf_div_ceil(last->window.output, last->period), layer->outputs,
@@ -256,8 +254,6 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
     plan->rows = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
     plan->lanes = rf_div_ceil(layer->outputs, RF_LANES) * RF_LANES;
     plan->panels = rf_div_ceil(plan->lanes, plan->vectors * RF_LANES);
-    plan->relu = function == RF_MAP_RELU;
-    plan->direct = plan->relu || function == RF_MAP_NONE;
     uint64_t floats;
     if (!packed_floats(plan, &floats))
         return false;

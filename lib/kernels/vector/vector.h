@@ -42,17 +42,32 @@ RF_INLINE void rf_store(float *to, rf_vec v)
     *(rf_vec_anywhere *)to = v;
 }
 
+/* At most a vector's floats, in pieces of sizes that a compiler knows: calls of memcpy() take longer. */
+RF_INLINE void rf_copy_some(float *to, const float *from, int64_t count)
+{
+    RF_UNROLL
+    for (int piece = RF_LANES; piece; piece /= 2) {
+        if (!(count & piece))
+            continue;
+        memcpy(to, from, (size_t)piece * sizeof *to);
+        to += piece;
+        from += piece;
+    }
+}
+
 /* The first `count` lanes, 0 in the others; nothing beyond them is read. */
 RF_INLINE rf_vec rf_load_some(const float *from, int64_t count)
 {
-    rf_vec v = {0};
-    memcpy(&v, from, (size_t)count * sizeof *from);
-    return v;
+    float lanes[RF_LANES] = {0};
+    rf_copy_some(lanes, from, count);
+    return rf_load(lanes);
 }
 
 RF_INLINE void rf_store_some(float *to, rf_vec v, int64_t count)
 {
-    memcpy(to, &v, (size_t)count * sizeof *to);
+    float lanes[RF_LANES];
+    rf_store(lanes, v);
+    rf_copy_some(to, lanes, count);
 }
 
 RF_INLINE rf_vec rf_set(float x)

@@ -20,15 +20,15 @@ typedef struct block {
     float *inputs, *sums; /* both in scratch */
 } block;
 
-/* A tile of the output, and where its pixels lie. */
-typedef struct tile {
+/* A place of the output, and where its pixels lie. */
+typedef struct place {
     int64_t image, first[2]; /* output pixel */
-} tile;
+} place;
 
-static tile tile_at(const rf_winograd_plan *plan, int64_t number)
+static place place_at(const rf_winograd_plan *plan, int64_t number)
 {
     int64_t line = number / plan->tiles[1];
-    tile at = {.image = line / plan->tiles[0]};
+    place at = {.image = line / plan->tiles[0]};
     at.first[0] = line % plan->tiles[0] * plan->outputs[0];
     at.first[1] = number % plan->tiles[1] * plan->outputs[1];
     return at;
@@ -57,7 +57,7 @@ static const float *zeros_of(const rf_winograd_plan *plan, const rf_kernel_call 
 /* ---- Inputs ------------------------------------------------------------------------------- */
 
 /* Points at the input pixels of a tile; those in padding are zeros. */
-static void find_pixels(const block *at, tile of, const float **pixels)
+static void find_pixels(const block *at, place of, const float **pixels)
 {
     const rf_winograd_plan *plan = at->plan;
     const rf_strided *input = &plan->spec.input;
@@ -95,7 +95,7 @@ static void transform_tile(const block *at, int64_t number, float *to, int64_t r
     const float *pixels[RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS];
     int64_t channels = plan->spec.input.dims[1], c = 0;
     rf_winograd_grid grid;
-    find_pixels(at, tile_at(plan, at->begin + number), pixels);
+    find_pixels(at, place_at(plan, at->begin + number), pixels);
     for (; c + RF_LANES <= channels; c += RF_LANES) {
         down->columns(pixels, c, plan->points[1], &grid);
         across->rows(&grid, plan->points[0], to + c * rows, plan->input_step);
@@ -142,7 +142,7 @@ static void sum_points(const block *at, int64_t panel)
 
 /* ---- Outputs ------------------------------------------------------------------------------ */
 
-static rf_winograd_store store_at(const block *at, tile of, int64_t channel)
+static rf_winograd_store store_at(const block *at, place of, int64_t channel)
 {
     const rf_winograd_plan *plan = at->plan;
     const rf_convolution_spec *spec = &plan->spec;
@@ -173,7 +173,7 @@ static void transform_sums(const block *at, int64_t panel)
     rf_winograd_grid grid;
     for (int64_t t = 0; t < at->count; t++) {
         rf_winograd_store store =
-            store_at(at, tile_at(plan, at->begin + t), panel * rf_winograd_panel(plan));
+            store_at(at, place_at(plan, at->begin + t), panel * rf_winograd_panel(plan));
         for (int64_t c = 0; c < outputs; c += RF_LANES, sums += RF_LANES) {
             store.lanes = rf_min(RF_LANES, outputs - c);
             down->back_columns(sums, plan->sums_step, plan->points[1], &grid);

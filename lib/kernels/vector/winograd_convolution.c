@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes Winograd's convolution: chooses the tile that should be fastest for a shape, if any is. */
+#include "kernels/vector/winograd_convolution.h"
+
+#include "base/checked.h"
+#include "kernels/vector/gemm_tile.h"
+#include "kernels/vector/winograd_plan.h"
+
+/* A block's transformed inputs, and with them the sums, stay in a level 2 cache. */
+static const int64_t block_bytes = 448 * 1024;
+static const int64_t most_bytes = 16 * 1024 * 1024; /* of the smallest block, for very many channels */
+enum { BLOCK_TILES = 28 };
+
+/* ---- What it can do ----------------------------------------------------------------------- */
+
+static bool can_do(const rf_convolution_spec *spec)
+{
+    if (spec->exact || spec->transposed || spec->groups != 1 || spec->axes != 2)
+        return false;
+    for (int k = 0; k < 2; k++) {
+        const rf_window *window = &spec->windows[k];
+        if (window->kernel != 3 || window->stride != 1 || window->dilation != 1)
+            return false;
+    }
+    if (spec->input.strides[1] != 1 || spec->output.strides[1] != 1)
+        return false;
+    if (spec->epilogue.residual && spec->residual.strides[1] != 1)
+        return false;
+    for (int k = 0; k < 4; k++)
+        if (spec->output.dims[k] < 1 || spec->input.dims[k] < 1)
+            return false;
+    return true;
+}
+
+/* ---- The plan of a tile ------------------------------------------------------------------- */
+
+static bool set_tiles(rf_winograd_plan *plan)
+{
+    const rf_strided *output = &plan->spec.output;
+    plan->point_count = 1;
+    plan->tile_count = output->dims[0];
+    for (int k = 0; k < 2; k++) {
+        plan->outputs[k] = rf_winograd_outputs[plan->sizes[k]];
+        plan->points[k] = plan->outputs[k] + 2;
+        plan->point_count *= plan->points[k];
+        plan->tiles[k] = rf_div_ceil(output->dims[k + 2], plan->outputs[k]);
+        if (!rf_checked_mul(plan->tile_count, plan->tiles[k], &plan->tile_count))
+            return false;
+    }
+    return plan->tile_count < INT32_MAX;
+}
+
+static void set_blocks(rf_winograd_plan *plan)
+{
+    double cycles;
+    int64_t outputs = plan->spec.output.dims[1];
+    int64_t most = block_bytes / (plan->depth * plan->point_count * (int64_t)sizeof(float));
+    most = rf_min(rf_max(most, BLOCK_TILES / 2), BLOCK_TILES);
+    plan->blocks = rf_div_ceil(plan->tile_count, most);
+    plan->block_tiles = rf_div_ceil(plan->tile_count, plan->blocks);
+    plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, outputs, &cycles);
+    plan->row_tiles = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
+    plan->panels = rf_div_ceil(outputs, rf_winograd_panel(plan));
+    plan->zeros = rf_max(plan->depth, rf_winograd_panel(plan));
+    plan->input_step = plan->block_tiles * plan->depth + RF_LANES;
+    plan->sums_step = plan->block_tiles * rf_winograd_panel(plan) + RF_LANES;
+}
+
+static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, int down, int across)
+{
+    *plan = (rf_winograd_plan){.spec = *spec, .sizes = {down, across}};
+    plan->depth = rf_div_ceil(spec->input.dims[1], RF_LANES) * RF_LANES;
+    if (plan->depth > INT32_MAX || !set_tiles(plan))
+        return false;
+    set_blocks(plan);
+    return plan->input_step <= most_bytes / (plan->point_count * (int64_t)sizeof(float));
+}
+
+/* ---- The choice --------------------------------------------------------------------------- */
+
+/* In the cycles of rf_tile_choose, of one vector product. */
+static const double input_cycles = 6.0, output_cycles = 6.5; /* of a vector of a point's inputs, or sums */
+static const double byte_cycles = 0.2;                       /* of weights that come from memory */
+static const double gain = 0.92;           /* a tile must take less of a direct convolution's time */
+static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */
+enum {
+    LEAST_CHANNELS = 16,
+    MOST_CHANNELS_6X6 = 256, /* beyond it, its error exceeds 2e-5 of the largest output */
+    GRAIN_PANELS = 4         /* make good for transforming a block's inputs once more */
+};
+
+static bool is_accurate(const rf_winograd_plan *plan)
+{
+    return plan->point_count < RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS
+           || plan->spec.input.dims[1] <= MOST_CHANNELS_6X6;
+}
+
+static double direct_cycles(const rf_convolution_spec *spec)
+{
+    const rf_strided *output = &spec->output;
+    double cycles, channels = (double)spec->input.dims[1];
+    RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], &cycles);
+    cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
+    return cycles + byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float);
+}
+
+static double tiled_cycles(const rf_winograd_plan *plan)
+{
+    double points = (double)plan->point_count, tiles = (double)plan->tile_count, sums;
+    double depth = (double)plan->depth, lanes = (double)(plan->panels * rf_winograd_panel(plan));
+    RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], &sums);
+    double cycles = points * depth * sums * (double)plan->blocks;
+    cycles += points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
+    return cycles + byte_cycles * points * depth * lanes * sizeof(float);
+}
+
+static bool choose(const rf_convolution_spec *spec, int best[2])
+{
+    double products = 9 * (double)spec->input.dims[1], least = gain * direct_cycles(spec);
+    bool found = false;
+    for (int k = 0; k < 4; k++)
+        products *= (double)spec->output.dims[k];
+    if (products < least_products || spec->input.dims[1] < LEAST_CHANNELS || spec->output.dims[1] < LEAST_CHANNELS)
+        return false;
+    for (int down = 0; down < RF_WINOGRAD_SIZES; down++)
+        for (int across = 0; across < RF_WINOGRAD_SIZES; across++) {
+            rf_winograd_plan plan;
+            if (!plan_tiles(&plan, spec, down, across) || !is_accurate(&plan))
+                continue;
+            double cycles = tiled_cycles(&plan);
+            if (cycles >= least)
+                continue;
+            least = cycles;
+            best[0] = down;
+            best[1] = across;
+            found = true;
+        }
+    return found;
+}
+
+/* ---- The work ----------------------------------------------------------------------------- */
+
+#define VECTORS(down, across)                                                                      \
+    {                                                                                              \
+        "Winograd " #down "x" #across ", 1 vector", "Winograd " #down "x" #across ", 2 vectors",   \
+        "Winograd " #down "x" #across ", 3 vectors", "Winograd " #down "x" #across ", 4 vectors"   \
+    }
+#define ACROSS(down) {VECTORS(down, 2), VECTORS(down, 4), VECTORS(down, 5), VECTORS(down, 6)}
+
+static const char *const names[RF_WINOGRAD_SIZES][RF_WINOGRAD_SIZES][RF_TILE_MAX_VECTORS] = {
+    ACROSS(2), ACROSS(4), ACROSS(5), ACROSS(6),
+};
+
+static bool set_work(const rf_winograd_plan *plan, rf_work *work)
+{
+    int64_t lanes = plan->panels * rf_winograd_panel(plan), units;
+    uint64_t floats, bytes, scratch;
+    *work = (rf_work){.algorithm = names[plan->sizes[0]][plan->sizes[1]][plan->vectors - 1], .plan = plan,
+                      .run = RF_ISA_NAME(rf_winograd_run), .pack = RF_ISA_NAME(rf_winograd_pack)};
+    if (!rf_checked_mul(plan->depth * plan->point_count, lanes, &floats)
+        || !rf_checked_add(floats, (uint64_t)(lanes + plan->zeros), &floats)
+        || !rf_checked_mul(floats, sizeof(float), &bytes) || bytes > SIZE_MAX / 2
+        || !rf_checked_mul(plan->panels, plan->blocks, &units) || (uint64_t)units > SIZE_MAX)
+        return false;
+    scratch = (uint64_t)(plan->input_step + plan->sums_step) * (uint64_t)plan->point_count;
+    work->packed_bytes = bytes;
+    work->scratch_bytes = scratch * sizeof(float);
+    work->units = (size_t)units;
+    work->grain = (size_t)rf_min(plan->panels, GRAIN_PANELS);
+    work->operations = rf_checked_mul(floats, (uint64_t)plan->tile_count, &work->operations)
+                           ? work->operations : UINT64_MAX / 2;
+    return true;
+}
+
+static bool make(const rf_convolution_spec *spec, int down, int across, rf_arena *arena, rf_work *work)
+{
+    rf_winograd_plan *plan = RF_TAKE(arena, rf_winograd_plan, 1);
+    return plan && plan_tiles(plan, spec, down, across) && set_work(plan, work);
+}
+
+static int size_of(int outputs)
+{
+    int size = 0;
+    while (size < RF_WINOGRAD_SIZES && rf_winograd_outputs[size] != outputs)
+        size++;
+    return size;
+}
+
+bool RF_ISA_NAME(rf_make_winograd_sized)(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena,
+                                         rf_work *work)
+{
+    int down = size_of(outputs[0]), across = size_of(outputs[1]);
+    return down < RF_WINOGRAD_SIZES && across < RF_WINOGRAD_SIZES && can_do(spec)
+           && make(spec, down, across, arena, work);
+}
+
+bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
+{
+    int sizes[2];
+    return can_do(spec) && choose(spec, sizes) && make(spec, sizes[0], sizes[1], arena, work);
+}

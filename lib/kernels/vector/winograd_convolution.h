@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's convolution by a kernel of 3x3: fewer products than outputs have
+ * taps, for a rounding error that grows with the tile. A NaN or infinity in an
+ * input pixel reaches all outputs of the tiles that read it.
+ */
+#ifndef RF_KERNELS_VECTOR_WINOGRAD_CONVOLUTION_H
+#define RF_KERNELS_VECTOR_WINOGRAD_CONVOLUTION_H
+
+#include "kernels/kernel.h"
+#include "kernels/vector/vector.h"
+
+/* With the tile that should be fastest; false where a direct convolution should be faster still. */
+bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
+
+/* With tiles of outputs[0] x outputs[1], each 2, 4, 5 or 6. */
+bool RF_ISA_NAME(rf_make_winograd_sized)(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena,
+                                         rf_work *work);
+
+#endif
