@@ -3,7 +3,7 @@
 # `rfield run`: what it reads, prints, writes and refuses.
 # usage: test_run_cli.sh RFIELD
 set -u
-rfield=$1
+rfield=$(realpath "$1") || exit 99
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 99
