@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Winograd's convolution with tiles of every size and every instruction set
+ * against loops in double, over random shapes, layouts, epilogues and splits of
+ * work; how far off it is; and when it is chosen. RF_SEED repeats a run; --bench
+ * measures instead.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel_check_tools.h"
+#include "kernels/machine.h"
+
+typedef bool make_sized(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena, rf_work *work);
+
+#if defined(__x86_64__)
+make_sized rf_make_winograd_sized_avx512, rf_make_winograd_sized_avx2;
+#define OTHER_SETS {"avx512", rf_make_winograd_sized_avx512}, {"avx2", rf_make_winograd_sized_avx2},
+#else
+#define OTHER_SETS
+#endif
+make_sized rf_make_winograd_sized_baseline;
+
+static const struct {
+    const char *isa;
+    make_sized *make;
+} makers[] = {OTHER_SETS{"baseline", rf_make_winograd_sized_baseline}};
+
+enum { MAKERS = sizeof makers / sizeof *makers, SIZES = 4 };
+
+static const int sizes[SIZES] = {2, 4, 5, 6};
+
+static make_sized *maker_of(const char *isa)
+{
+    for (size_t i = 0; i < MAKERS; i++)
+        if (strcmp(makers[i].isa, isa) == 0)
+            return makers[i].make;
+    return NULL;
+}
+
+/* ---- A problem ---------------------------------------------------------------------------- */
+
+typedef struct problem {
+    check_tensor input, output, residual;
+    check_buffer weights;
+    float *scale, *bias;
+    rf_convolution_spec spec;
+    double *expected; /* row-major, before the map */
+    double largest;   /* sum of absolute products of any output */
+} problem;
+
+static float *some_floats(check_random *random, int64_t count)
+{
+    float *floats = malloc(((size_t)count + 1) * sizeof *floats);
+    assert_non_null(floats);
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = check_float(random, false);
+    return floats;
+}
+
+static void make_weights(check_random *random, problem *p, int64_t count)
+{
+    size_t bytes = (size_t)count * sizeof(float), odd = (size_t)check_between(random, 0, 3);
+    bool at_end = check_next(random) & 1;
+    p->weights = check_buffer_make(bytes + odd, at_end);
+    char *at = p->weights.data + (at_end ? 0 : odd);
+    for (int64_t i = 0; i < count; i++) {
+        float w = check_float(random, false);
+        memcpy(at + (size_t)i * sizeof w, &w, sizeof w);
+    }
+    p->spec.weights = at;
+    check_buffer_protect(&p->weights);
+}
+
+static double weight_at(const problem *p, int64_t i)
+{
+    float w;
+    memcpy(&w, (const char *)p->spec.weights + (size_t)i * sizeof w, sizeof w);
+    return (double)w;
+}
+
+/* One output's sum of products; *magnitude gets that of their absolute values. */
+static double sum_at(const problem *p, const int64_t *index, double *magnitude)
+{
+    const rf_strided *input = &p->input.at;
+    double sum = p->bias ? (double)p->bias[index[1]] : 0, factor = p->scale ? (double)p->scale[index[1]] : 1;
+    *magnitude = fabs(sum);
+    for (int64_t c = 0; c < input->dims[1]; c++)
+        for (int tap = 0; tap < 9; tap++) {
+            int64_t y = index[2] - p->spec.windows[0].pad_begin + tap / 3;
+            int64_t x = index[3] - p->spec.windows[1].pad_begin + tap % 3;
+            if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
+                continue;
+            const int64_t from[] = {index[0], c, y, x};
+            double product = factor * weight_at(p, (index[1] * input->dims[1] + c) * 9 + tap)
+                             * (double)p->input.data[check_offset(input, from)];
+            sum += product;
+            *magnitude += isnan(product) ? 0 : fabs(product);
+        }
+    return sum;
+}
+
+static void expect_all(problem *p)
+{
+    int64_t index[RF_MAX_RANK] = {0};
+    size_t element = 0, elements = 1;
+    for (int32_t k = 0; k < 4; k++)
+        elements *= (size_t)p->output.at.dims[k];
+    p->expected = malloc(elements * sizeof *p->expected);
+    assert_non_null(p->expected);
+    do {
+        double magnitude;
+        p->expected[element] = sum_at(p, index, &magnitude);
+        if (p->spec.epilogue.residual) {
+            double residual = (double)p->residual.data[check_offset(&p->residual.at, index)];
+            p->expected[element] += residual;
+            magnitude += fabs(residual);
+        }
+        p->largest = magnitude > p->largest ? magnitude : p->largest;
+        element++;
+    } while (check_step(&p->output.at, index));
+}
+
+static rf_window random_window(check_random *random, int64_t most)
+{
+    rf_window w = {.input = check_between(random, 1, most), .kernel = 3, .stride = 1, .dilation = 1};
+    w.pad_begin = check_between(random, 0, check_one_in(random, 10) ? 9 : 2);
+    w.pad_end = check_between(random, 0, 2);
+    if (w.input + w.pad_begin + w.pad_end < 3)
+        w.pad_end = 3 - w.input - w.pad_begin;
+    w.output = w.input + w.pad_begin + w.pad_end - 2;
+    return w;
+}
+
+static problem random_problem(check_random *random)
+{
+    static const int32_t order[] = {0, 2, 3, 1}, turned[] = {2, 0, 3, 1};
+    problem p = {.spec.axes = 2, .spec.groups = 1};
+    rf_convolution_spec *spec = &p.spec;
+    int64_t most = check_one_in(random, 8) ? 70 : 16;
+    for (int k = 0; k < 2; k++)
+        spec->windows[k] = random_window(random, most);
+    const int64_t batch = check_between(random, 1, 3), channels = check_between(random, 1, most > 16 ? 9 : 70);
+    const int64_t outputs = check_between(random, 1, most > 16 ? 20 : check_one_in(random, 3) ? 150 : 40);
+    const int64_t in[] = {batch, channels, spec->windows[0].input, spec->windows[1].input};
+    const int64_t out[] = {batch, outputs, spec->windows[0].output, spec->windows[1].output};
+    p.input = check_tensor_make(random, 4, in, check_one_in(random, 4) ? turned : order, check_one_in(random, 3));
+    p.output = check_tensor_make(random, 4, out, order, check_one_in(random, 3));
+    p.residual = check_tensor_make(random, 4, out, order, check_one_in(random, 3));
+    check_tensor_fill(random, &p.input, false);
+    check_tensor_fill(random, &p.residual, false);
+    check_buffer_protect(&p.residual.buffer);
+    if (check_one_in(random, 8) && p.input.inside[p.input.floats / 2])
+        p.input.data[p.input.floats / 2] = NAN;
+    check_buffer_protect(&p.input.buffer);
+    make_weights(random, &p, 9 * channels * outputs);
+    p.bias = check_next(random) & 1 ? some_floats(random, outputs) : NULL;
+    p.scale = check_one_in(random, 3) ? some_floats(random, outputs) : NULL;
+    spec->epilogue.map = check_random_map(random, false);
+    spec->epilogue.residual = check_one_in(random, 3);
+    spec->input = p.input.at;
+    spec->output = p.output.at;
+    spec->residual = p.residual.at;
+    spec->scale = p.scale;
+    spec->bias = p.bias;
+    expect_all(&p);
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    check_tensor_free(&p->input);
+    check_tensor_free(&p->output);
+    check_tensor_free(&p->residual);
+    check_buffer_free(&p->weights);
+    free(p->scale);
+    free(p->bias);
+    free(p->expected);
+}
+
+/* ---- Results ------------------------------------------------------------------------------ */
+
+/* The rounding error of a tile's output grows with the largest products in the tile, its own
+ * being small or not: in units of 2^-24 of them, for each size along an axis. */
+static double growth(const int outputs[2])
+{
+    static const double each[SIZES] = {2, 5, 9, 14};
+    double grown = 1;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < SIZES; i++)
+            grown *= sizes[i] == outputs[k] ? each[i] : 1;
+    return grown;
+}
+
+/* NaN must be where a sum sees one, and may be all over the tiles that do. */
+static void compare(const problem *p, const check_tensor *output, const int outputs[2], const char *isa)
+{
+    int64_t index[RF_MAX_RANK] = {0};
+    size_t element = 0;
+    double error = growth(outputs) * ldexp(1, -24) * p->largest;
+    bool has_nan = false;
+    do
+        has_nan |= isnan(p->expected[element++]);
+    while (check_step(&p->output.at, index));
+    element = 0;
+    do {
+        double x = p->expected[element++];
+        float got = output->data[check_offset(&output->at, index)];
+        if (has_nan && isnan(got))
+            continue;
+        check_near(got, check_map(x, p->spec.epilogue.map), check_map_bound(x, error, p->spec.epilogue.map), isa);
+    } while (check_step(&p->output.at, index));
+    check_tensor_gaps(output);
+}
+
+static void run_maker(check_random *random, const problem *p, const char *isa, make_sized *make, const int *outputs)
+{
+    rf_arena arena;
+    rf_work work;
+    rf_arena_init(&arena, NULL, 1 << 20);
+    assert_true(make(&p->spec, outputs, &arena, &work));
+    assert_true(work.grain >= 1);
+    check_tensor pieces = check_tensor_like(random, &p->output);
+    check_tensor whole = check_tensor_like(random, &p->output);
+    for (int i = 0; i < 2; i++) {
+        void *data[3] = {p->input.data, i ? pieces.data : whole.data, p->residual.data};
+        check_run(random, &work, data, i == 1);
+    }
+    compare(p, &whole, outputs, isa);
+    check_tensor_same(&whole, &pieces);
+    check_tensor_free(&whole);
+    check_tensor_free(&pieces);
+    rf_arena_release(&arena);
+}
+
+static void random_shapes(void **state)
+{
+    check_random *random = *state;
+    for (int i = 0; i < check_cases(60); i++) {
+        problem p = random_problem(random);
+        for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
+            const int outputs[2] = {sizes[check_between(random, 0, 3)], sizes[check_between(random, 0, 3)]};
+            if (maker_of((*set)->isa))
+                run_maker(random, &p, (*set)->isa, maker_of((*set)->isa), outputs);
+        }
+        problem_free(&p);
+    }
+}
+
+/* ---- Images of one size ------------------------------------------------------------------- */
+
+typedef struct layer {
+    int64_t channels, extent, outputs;
+    float *data[2], *weights, *bias;
+    rf_convolution_spec spec;
+} layer;
+
+/* About normal, as inputs and weights of networks are. */
+static float *normal_floats(check_random *random, int64_t count)
+{
+    float *floats = some_floats(random, count);
+    for (int64_t i = 0; i < count; i++) {
+        floats[i] = 0;
+        for (int k = 0; k < 8; k++)
+            floats[i] += (float)check_between(random, -32768, 32768) / 32768 * 0.6f;
+    }
+    return floats;
+}
+
+static rf_strided image(int64_t channels, int64_t extent)
+{
+    return (rf_strided){.rank = 4, .dims = {1, channels, extent, extent},
+                        .strides = {channels * extent * extent, 1, extent * channels, channels}};
+}
+
+static layer make_layer(int64_t channels, int64_t extent, int64_t outputs)
+{
+    check_random random = {.state = 1};
+    const rf_window window = {extent, extent, 3, 1, 1, 1, 1};
+    layer made = {.channels = channels, .extent = extent, .outputs = outputs};
+    made.data[0] = normal_floats(&random, channels * extent * extent);
+    made.data[1] = normal_floats(&random, outputs * extent * extent);
+    made.weights = normal_floats(&random, 9 * channels * outputs);
+    made.bias = normal_floats(&random, outputs);
+    made.spec = (rf_convolution_spec){
+        .axes = 2, .windows = {window, window}, .groups = 1, .weights = made.weights, .bias = made.bias,
+        .input = image(channels, extent), .output = image(outputs, extent),
+    };
+    return made;
+}
+
+static void layer_free(layer *of)
+{
+    free(of->data[0]);
+    free(of->data[1]);
+    free(of->weights);
+    free(of->bias);
+}
+
+/* ---- Accuracy ----------------------------------------------------------------------------- */
+
+static double *sums_of(layer *of)
+{
+    problem p = {.spec = of->spec, .bias = of->bias, .input.at = of->spec.input, .input.data = of->data[0],
+                 .output.at = of->spec.output};
+    expect_all(&p);
+    return p.expected;
+}
+
+/* Errors in units of the outputs' root of mean square, and of the largest output. */
+static void measure_error(layer *of, const double *expected, rf_work *work, double error[3])
+{
+    int64_t index[RF_MAX_RANK] = {0};
+    double squares = 0, errors = 0, most = 0, largest = 0, count = 0;
+    check_run(&(check_random){.state = 1}, work, (void *const *)of->data, false);
+    do {
+        double x = *expected++, off = fabs((double)of->data[1][check_offset(&of->spec.output, index)] - x);
+        squares += x * x;
+        errors += off * off;
+        most = fmax(most, off);
+        largest = fmax(largest, fabs(x));
+        count++;
+    } while (check_step(&of->spec.output, index));
+    error[0] = sqrt(errors / squares);
+    error[1] = most / sqrt(squares / count);
+    error[2] = most / largest;
+}
+
+static void accuracy(void **state)
+{
+    (void)state;
+    const rf_kernels *set = rf_machine_find(NULL);
+    for (int64_t channels = 64; channels <= 256; channels *= 4) {
+        layer of = make_layer(channels, 30, 32);
+        double *expected = sums_of(&of);
+        for (int i = 0; i < SIZES; i++) {
+            const int outputs[2] = {sizes[i], sizes[i]};
+            double error[3];
+            rf_arena arena;
+            rf_work work;
+            rf_arena_init(&arena, NULL, 1 << 20);
+            assert_true(maker_of(set->isa)(&of.spec, outputs, &arena, &work));
+            measure_error(&of, expected, &work, error);
+            printf("%3d channels, %dx%d: rms %.2g, max %.2g of the RMS, %.2g of the largest output\n",
+                   (int)channels, sizes[i], sizes[i], error[0], error[1], error[2]);
+            assert_true(error[2] < 2e-5);
+            rf_arena_release(&arena);
+        }
+        free(expected);
+        layer_free(&of);
+    }
+}
+
+/* ---- The choice --------------------------------------------------------------------------- */
+
+static bool chooses_winograd(const rf_kernels *kernels, const rf_convolution_spec *spec)
+{
+    rf_arena arena;
+    rf_work work;
+    rf_arena_init(&arena, NULL, 1 << 20);
+    assert_true(kernels->convolution(spec, &arena, &work));
+    bool chosen = strncmp(work.algorithm, "Winograd", 8) == 0;
+    rf_arena_release(&arena);
+    return chosen;
+}
+
+static void choice(void **state)
+{
+    (void)state;
+    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
+        layer big = make_layer(64, 28, 64), small = make_layer(8, 6, 8);
+        assert_true(chooses_winograd(*set, &big.spec));
+        assert_false(chooses_winograd(*set, &small.spec));
+        big.spec.exact = true;
+        assert_false(chooses_winograd(*set, &big.spec));
+        big.spec.exact = false;
+        big.spec.windows[0].dilation = big.spec.windows[0].pad_begin = big.spec.windows[0].pad_end = 2;
+        assert_false(chooses_winograd(*set, &big.spec));
+        layer_free(&big);
+        layer_free(&small);
+    }
+}
+
+/* ---- Measurements ------------------------------------------------------------------------- */
+
+static const int64_t shapes[][3] = {
+    {64, 56, 64}, {128, 28, 128}, {256, 14, 256}, {512, 7, 512}, {64, 224, 64}, {128, 112, 128},
+    {256, 56, 256}, {512, 28, 512}, {512, 14, 512}, {16, 54, 64}, {32, 27, 128}, {48, 13, 192},
+    {64, 13, 256}, {96, 35, 96}, {192, 17, 192}, {32, 149, 64}, {16, 32, 16}, {32, 14, 32},
+};
+
+static void measure(const rf_kernels *kernels, const int64_t *shape)
+{
+    layer of = make_layer(shape[0], shape[1], shape[2]);
+    double flops = 18.0 * (double)(shape[0] * shape[1] * shape[1] * shape[2]), rates[2];
+    const char *algorithm = "";
+    for (int i = 0; i < 2; i++) {
+        rf_arena arena;
+        rf_work work;
+        rf_arena_init(&arena, NULL, 1 << 20);
+        of.spec.exact = i == 0;
+        assert_true(kernels->convolution(&of.spec, &arena, &work));
+        rates[i] = flops / check_time(&work, (void *const *)of.data) * 1e-9;
+        algorithm = work.algorithm;
+        rf_arena_release(&arena);
+    }
+    printf("%-9s %3dx%3dx%3d to %3d: direct %6.1f, chosen %6.1f effective GFLOP/s, %5.2f  %s\n", kernels->isa,
+           (int)shape[0], (int)shape[1], (int)shape[1], (int)shape[2], rates[0], rates[1], rates[1] / rates[0],
+           algorithm);
+    layer_free(&of);
+}
+
+static int bench(void)
+{
+    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            measure(*set, shapes[i]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
+        return bench();
+    check_random random = check_seeded();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(random_shapes, &random),
+        cmocka_unit_test(accuracy),
+        cmocka_unit_test(choice),
+    };
+    return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
+}
