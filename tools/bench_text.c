@@ -9,12 +9,6 @@ static double gflops(uint64_t operations, double ms)
     return ms > 0 ? 2e-6 * (double)operations / ms : 0;
 }
 
-static void print_name(const char *name)
-{
-    for (; *name; name++)
-        putchar((unsigned char)*name < ' ' || *name == 127 ? '?' : *name);
-}
-
 static void print_steps(const bench_result *result)
 {
     printf("\n%9s  %9s  %-28s  %s\n", "ms", "GFLOP/s", "algorithm", "layer");

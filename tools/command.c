@@ -68,3 +68,10 @@ int finish_stdout(void)
     return complain("standard output", "cannot be written: %s",
                     reason ? strerror(reason) : "earlier output was lost");
 }
+
+void print_name(const char *name)
+{
+    rf_visible visible = {.next = name};
+    while (rf_visible_next(&visible))
+        fwrite(visible.text, 1, visible.bytes, stdout);
+}

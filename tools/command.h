@@ -27,6 +27,9 @@ int misuse(const subcommand *command, const char *format, ...);
 /* Prints the help on standard output; an exit code. */
 int print_help(const subcommand *command);
 
+/* Prints a name from a file on standard output, with what could steer a terminal escaped. */
+void print_name(const char *name);
+
 /* Flushes standard output; BAD_INPUT, with a complaint, where anything written to it was lost. */
 int finish_stdout(void);
 

@@ -33,8 +33,11 @@ static bool compare_layer(const rf_layer_analysis *layer, const rf_counts *seen)
         uint64_t said = count_of(&layer->valid, &kinds[k]), done = count_of(seen, &kinds[k]);
         if (said == done)
             continue;
-        printf("counts: layer '%.80s' (%.40s): %s: %llu said, %llu done\n", layer->name, layer->type, kinds[k].name,
-               (unsigned long long)said, (unsigned long long)done);
+        printf("counts: layer '");
+        print_name(layer->name);
+        printf("' (");
+        print_name(layer->type);
+        printf("): %s: %llu said, %llu done\n", kinds[k].name, (unsigned long long)said, (unsigned long long)done);
         same = false;
     }
     return same;

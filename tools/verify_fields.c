@@ -23,6 +23,8 @@ typedef struct watched {
 
 typedef struct field_check {
     const open_model *model;
+    rf_network network; /* the model's, with other outputs; the trial's model points into it */
+    rf_tensor outputs[MOST_LAYERS];
     trial it;
     watched layers[MOST_LAYERS];
     size_t layer_count;
@@ -88,14 +90,13 @@ static void choose_layers(field_check *check)
 /* The same network, but what the chosen layers put out comes out too. */
 static int open_trial(field_check *check)
 {
-    rf_network network = *check->model->network;
-    rf_tensor outputs[MOST_LAYERS];
+    check->network = *check->model->network;
     for (size_t i = 0; i < check->layer_count; i++)
-        outputs[i] = check->layers[i].output;
-    network.outputs = outputs;
-    network.output_count = check->layer_count;
+        check->outputs[i] = check->layers[i].output;
+    check->network.outputs = check->outputs;
+    check->network.output_count = check->layer_count;
     open_model deeper = *check->model;
-    deeper.network = &network;
+    deeper.network = &check->network;
     rf_compile_options how = RF_COMPILE_OPTIONS_DEFAULT;
     how.exact = true;
     return trial_open(&check->it, &deeper, &how, 1);
@@ -158,7 +159,9 @@ static void tell(field_check *check, const watched *layer, const pixel *poisoned
 {
     if (check->differences++ >= MOST_SHOWN)
         return;
-    printf("fields: layer '%.80s' at", check->model->analysis->layers[layer->layer].name);
+    printf("fields: layer '");
+    print_name(check->model->analysis->layers[layer->layer].name);
+    printf("' at");
     for (int32_t k = 0; k < spatial_axes(&layer->output.shape); k++)
         printf(" %lld", (long long)at[k]);
     printf(": input pixel (channel %lld;", (long long)poisoned->channel);

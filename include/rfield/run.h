@@ -41,7 +41,7 @@ typedef struct rf_executor {
      * all have returned. They may run at the same time or one after the other. */
     void (*run)(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers);
     void *context;  /**< handed to `run` */
-    size_t workers; /**< the most that may run at once; at least 1 */
+    size_t workers; /**< the most that may run at once; 1 to 65536 */
 } rf_executor;
 
 /** A pool of threads. */
@@ -77,7 +77,8 @@ typedef struct rf_compile_options {
     const rf_tensor *values;
     size_t value_count;            /**< entries of `values` */
     /** Of the caller's float32 buffers of rank 4: RF_NCHW, the network's own, or RF_NHWC, in which
-     * case inputs and outputs are [N, H, W, C] in memory. Shapes are stated as NCHW either way. */
+     * case inputs and outputs are [N, H, W, C] in memory. Shapes are stated as NCHW either way. An output
+     * whose extents depend on the data is always the network's own. */
     rf_layout layout;
     /** Every layer by itself and by plain loops that count what they do (rf_session_counts()): slow,
      * for checking. */

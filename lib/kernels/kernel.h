@@ -41,6 +41,8 @@ typedef struct rf_work {
     uint64_t packed_bytes; /* 0: no weights to prepare */
     void (*pack)(const void *plan, void *packed);
     uint64_t operations;   /* about how many multiply-adds in all, to decide whether threads pay */
+    uint64_t packing;      /* tells apart what `pack` makes of a layer's weights for different extents of its
+                              tensors, where `algorithm` does not; 0 where it makes the same */
 } rf_work;
 
 /* What is done to an element before it is stored: map(x + residual). */

@@ -51,6 +51,13 @@ static bool count_work(const rf_node *node, uint64_t *work)
     return true;
 }
 
+/* Where elements decide how many there will be, each may be compared with all of the input. */
+static bool count_ragged(const rf_node *node, uint64_t *work)
+{
+    const rf_value *in = rf_input(node, 0), *out = rf_output(node, 0);
+    return !in || !out || !out->ragged || rf_add_product(work, rf_elements(&in->shape), rf_elements(&out->shape));
+}
+
 /* Whether the elements of all inputs and outputs are few enough, and what it takes to compute them;
  * that is then taken off the budget. */
 static bool affordable(rf_folding *folding, const rf_node *node)
@@ -64,7 +71,7 @@ static bool affordable(rf_folding *folding, const rf_node *node)
             return false;
         elements += rf_elements(&value->shape);
     }
-    if (!count_work(node, &elements) || elements > folding->budget)
+    if (!count_work(node, &elements) || !count_ragged(node, &elements) || elements > folding->budget)
         return false;
     folding->budget -= elements;
     return true;

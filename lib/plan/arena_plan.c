@@ -98,7 +98,9 @@ static uint64_t take_gap(gaps *free, uint64_t bytes)
             best = i;
     if (best == free->count) {
         uint64_t at = free->end;
-        free->end += bytes;
+        /* More than can be counted is refused with the sum. */
+        if (!rf_checked_add(at, bytes, &free->end))
+            free->end = UINT64_MAX;
         return at;
     }
     gap *taken = &free->list[best];

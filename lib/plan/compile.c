@@ -67,20 +67,31 @@ static void set_errors(rf_graph *graph, rf_error *error)
         graph->nodes[n].error = error;
 }
 
+/* A session keeps the outputs that the caller doesn't. */
+static bool count_outputs(const rf_graph *graph, uint64_t *bytes)
+{
+    *bytes = 0;
+    for (size_t o = 0; o < graph->output_count; o++)
+        if (!rf_checked_add(*bytes, graph->outputs[o]->bytes, bytes))
+            return false;
+    return true;
+}
+
 /* Sizes are bounded before anyone asks for memory. */
 static rf_status check_memory(const rf_plan *plan)
 {
-    uint64_t total;
-    bool fits = rf_checked_add(plan->arena_bytes, plan->worker_bytes, &total)
-        && rf_checked_add(total, plan->reference_bytes, &total)
-        && rf_checked_add(total, rf_weights_bytes(plan->weights), &total)
-        && rf_checked_add(total, plan->arena->bytes_taken, &total);
+    uint64_t outputs = UINT64_MAX, scratch = UINT64_MAX, weights = rf_weights_bytes(plan->weights), total;
+    bool fits = count_outputs(plan->graph, &outputs)
+        && rf_checked_add(plan->worker_bytes, plan->reference_bytes, &scratch)
+        && rf_checked_add(plan->arena_bytes, scratch, &total) && rf_checked_add(total, outputs, &total)
+        && rf_checked_add(total, weights, &total) && rf_checked_add(total, plan->arena->bytes_taken, &total);
     if (fits && total <= plan->graph->limits.memory_bytes)
         return RF_OK;
     return rf_fail(plan->error, RF_ERROR_LIMIT, "memory_bytes",
-                   "running takes %llu bytes for tensors, %llu for weights: more than limits.memory_bytes (%llu)",
-                   (unsigned long long)plan->arena_bytes, (unsigned long long)rf_weights_bytes(plan->weights),
-                   (unsigned long long)plan->graph->limits.memory_bytes);
+                   "running takes %llu bytes for tensors between layers, %llu for outputs, %llu for weights and %llu "
+                   "to work in: more than limits.memory_bytes (%llu)",
+                   (unsigned long long)plan->arena_bytes, (unsigned long long)outputs, (unsigned long long)weights,
+                   (unsigned long long)scratch, (unsigned long long)plan->graph->limits.memory_bytes);
 }
 
 static rf_status make_plan(rf_model *model)
@@ -92,6 +103,9 @@ static rf_status make_plan(rf_model *model)
         RF_TRY(rf_plan_fuse(plan));
     rf_plan_choose_hosts(plan);
     RF_TRY(rf_plan_emit(plan));
+    /* A maker that got no memory may have been taken for one that does not fit: another kernel, other bits. */
+    if (plan->arena->refused)
+        return rf_plan_no_memory(plan);
     RF_TRY(rf_plan_lay_out(plan));
     RF_TRY(check_memory(plan));
     return describe_model(model);
@@ -127,7 +141,7 @@ static rf_status start_model(rf_graph *graph, const rf_compile_options *options,
         .graph = graph, .arena = &graph->arena, .kernels = kernels, .layout = options->layout,
         .exact = options->exact, .reference = options->reference, .error = error,
     };
-    RF_TRY(rf_weights_make(options->allocator, &(*model)->plan.weights, error));
+    RF_TRY(rf_weights_make(options->allocator, graph->node_count, &(*model)->plan.weights, error));
     if (options->share)
         rf_weights_share((*model)->plan.weights, options->share->plan.weights);
     return RF_OK;

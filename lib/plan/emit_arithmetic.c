@@ -296,13 +296,16 @@ static rf_status place_output(attempt *it, const manner *how)
 /* A matrix product's second operand comes last, since it has none where that is constant. */
 static rf_status add(attempt *it)
 {
+    rf_job prepared = *it->job;
+    prepared.scale = it->scale;
+    prepared.shift = it->bias;
     if (it->job->task.kind != RF_TASK_MATMUL || it->inputs == 1)
-        return rf_plan_add_step(it->plan, it->job, &it->work, it->slots, it->count);
+        return rf_plan_add_step(it->plan, &prepared, &it->work, it->slots, it->count);
     rf_slot slots[MOST_OPERANDS] = {it->slots[0]};
     for (uint32_t i = 2; i < it->count; i++)
         slots[i - 1] = it->slots[i];
     slots[it->count - 1] = it->slots[1];
-    return rf_plan_add_step(it->plan, it->job, &it->work, slots, it->count);
+    return rf_plan_add_step(it->plan, &prepared, &it->work, slots, it->count);
 }
 
 static rf_status make_plain(attempt *it, uint32_t i, rf_axis_order order)
@@ -353,15 +356,17 @@ rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job)
         return rf_plan_add_reference(plan, job);
     RF_TRY(gather_operands(&it, how));
     RF_TRY(place_output(&it, how));
-    if (how->attempt(&it))
-        return add(&it);
+    done = how->attempt(&it);
+    /* A maker without memory may have left the work to a slower kernel. */
     if (plan->arena->refused)
         return rf_plan_no_memory(plan);
+    if (done)
+        return add(&it);
     RF_TRY(attempt_plain(&it, how, &done));
+    if (plan->arena->refused)
+        return rf_plan_no_memory(plan);
     if (done)
         return RF_OK;
-    if (plan->arena->refused)
-        return rf_plan_no_memory(plan);
     if (*job->fused || job->inputs != job->node->inputs)
         return rf_node_fail(job->node, RF_ERROR_UNSUPPORTED, "no kernel does it together with %s", job->fused);
     return rf_plan_add_reference(plan, job);

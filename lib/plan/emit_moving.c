@@ -134,7 +134,7 @@ static rf_status emit_join(rf_plan *plan, const rf_job *job)
     for (uint32_t i = 0; i < job->input_count; i++) {
         const rf_value *value = job->inputs[i];
         rf_slot part = whole;
-        part.start += at * whole.form.strides[axis];
+        part.start += rf_elements(&job->output->shape) ? at * whole.form.strides[axis] : 0;
         part.form.dims[axis] = value->shape.dims[axis];
         at += value->shape.dims[axis];
         RF_TRY(rf_plan_slot(plan, value, &slot));
@@ -154,7 +154,7 @@ static void overlap(const rf_job *job, rf_slot *from, rf_slot *to)
         if (end > job->output->shape.dims[k] - begin)
             end = job->output->shape.dims[k] - begin;
         int64_t count = end > first ? end - first : 0;
-        if (count) {
+        if (count && rf_elements(&job->output->shape)) {
             from->start += first * from->form.strides[k];
             to->start += (first + begin) * to->form.strides[k];
         }
@@ -173,8 +173,9 @@ static rf_status emit_pad(rf_plan *plan, const rf_job *job)
     rf_store_float(fill.value, to.dtype, 0, job->task.as.pad.value);
     rf_work work;
     if (!plan->kernels->fill(&fill, plan->arena, &work))
-        return rf_node_fail(job->node, plan->arena->refused ? RF_ERROR_MEMORY : RF_ERROR_UNSUPPORTED,
-                            "elements of type %s cannot be filled in", rf_dtype_name(to.dtype));
+        return plan->arena->refused ? rf_plan_no_memory(plan)
+                                    : rf_node_fail(job->node, RF_ERROR_UNSUPPORTED,
+                                                   "elements of type %s cannot be filled in", rf_dtype_name(to.dtype));
     RF_TRY(rf_plan_add_step(plan, job, &work, &to, 1));
     overlap(job, &from, &to);
     return rf_plan_add_copy(plan, job, &from, &to);

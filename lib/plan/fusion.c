@@ -188,6 +188,9 @@ static rf_status fold_channels(rf_plan *plan, const rf_job *job, uint32_t data, 
             return RF_OK;
         scales[c] = (float)(s * (before && before->scale ? (double)before->scale[c] : 1));
         shifts[c] = (float)(s * inner + t);
+        /* Infinity times a sum is not the sum of its products with infinity. */
+        if (before && !isfinite(scales[c]))
+            return RF_OK;
     }
     *scale = scales;
     *shift = shifts;
@@ -238,7 +241,15 @@ static rf_status set_map(rf_plan *plan, rf_job *job, rf_map map, rf_value *input
 
 static bool is_near(float a, double b)
 {
-    return fabs((double)a - b) < 1e-6;
+    return fabs((double)a - b) < 1e-7;
+}
+
+/* A quotient is rounded once, the product with a reciprocal that is rounded too twice: what a network
+ * then rounds down must not change. */
+static bool multiplies_exactly(const rf_job *job, double factor)
+{
+    int exponent;
+    return job->task.as.pair != RF_PAIR_DIV || (isnormal((float)factor) && fabs(frexp(factor, &exponent)) == 0.5);
 }
 
 /* A pair of which one side is a single number is a function of the other. */
@@ -248,7 +259,8 @@ static rf_status pair_to_map(rf_plan *plan, rf_job *job)
         const rf_value *number = job->inputs[1 - i];
         double a, b;
         if (!number->data || job->inputs[i]->data || rf_elements(&number->shape) != 1
-            || !rf_shape_equal(&job->inputs[i]->shape, &job->output->shape) || !channel_function(job, i, 0, &a, &b))
+            || !rf_shape_equal(&job->inputs[i]->shape, &job->output->shape) || !channel_function(job, i, 0, &a, &b)
+            || !multiplies_exactly(job, a))
             continue;
         rf_map map = {RF_MAP_AFFINE, (float)a, (float)b};
         return set_map(plan, job, map, job->inputs[i]);
@@ -284,10 +296,20 @@ static void drop_chain(rf_plan *plan, const rf_value *value, const rf_value *x)
     rf_plan_value_of(plan, x)->readers--;
 }
 
+/* Whether a job divides input 0 by 6, or multiplies it by a sixth. */
+static bool takes_sixth(const rf_job *job)
+{
+    if (job->task.kind == RF_TASK_MAP)
+        return job->map.function == RF_MAP_AFFINE && is_near(job->map.a, 1.0 / 6) && job->map.b == 0;
+    return job->task.kind == RF_TASK_PAIR && job->task.as.pair == RF_PAIR_DIV && job->inputs[1]->data
+        && rf_elements(&job->inputs[1]->shape) == 1 && number_at(job->inputs[1], 0) == 6
+        && rf_shape_equal(&job->inputs[0]->shape, &job->output->shape);
+}
+
 /* The layers that exporters write for a hard sigmoid and a hard swish end with a division by 6. */
 static rf_status merge_sixth(rf_plan *plan, rf_job *job)
 {
-    if (job->map.function != RF_MAP_AFFINE || !is_near(job->map.a, 1.0 / 6) || job->map.b != 0)
+    if (!takes_sixth(job))
         return RF_OK;
     rf_value *x, *input = job->inputs[0];
     if (is_six_sigmoid(plan, input, &x)) {
@@ -354,10 +376,8 @@ static rf_status fuse_job(rf_plan *plan, rf_job *job)
     }
     if (job->task.kind == RF_TASK_PAIR)
         RF_TRY(fuse_pair(plan, job));
-    if (job->task.kind != RF_TASK_MAP)
-        return RF_OK;
     RF_TRY(merge_sixth(plan, job));
-    return fuse_map(plan, job);
+    return job->task.kind == RF_TASK_MAP ? fuse_map(plan, job) : RF_OK;
 }
 
 rf_status rf_plan_fuse(rf_plan *plan)

@@ -8,6 +8,9 @@
  */
 #include "plan/plan.h"
 
+/* A value's place is found through all concatenations that it lies in, by recursion. */
+enum { MOST_NESTED = 100 };
+
 /* Jobs that write their output as strides say, rather than pass on memory that exists. */
 static bool writes_anywhere(const rf_job *job)
 {
@@ -22,14 +25,6 @@ static bool can_move(const rf_plan *plan, const rf_value *value)
         return false;
     const rf_job *job = &plan->jobs[known->job];
     return !job->dead && job->output == value && writes_anywhere(job);
-}
-
-static bool repeats(const rf_job *job, uint32_t i)
-{
-    for (uint32_t k = 0; k < job->input_count; k++)
-        if (k != i && job->inputs[k] == job->inputs[i])
-            return true;
-    return false;
 }
 
 /* Whether all inputs lie one after the other in one concatenation; it then hosts the output. */
@@ -49,19 +44,25 @@ static bool lies_together(rf_plan *plan, const rf_job *job, int32_t axis)
     own->host = first->host;
     own->host_axis = axis;
     own->host_at = first->host_at;
+    own->host_depth = first->host_depth;
     return true;
 }
 
+/* Of an input that is there twice the first place is its own, and the other gets a copy. */
 static void host_inputs(rf_plan *plan, const rf_job *job, int32_t axis)
 {
+    int32_t depth = rf_plan_value_of(plan, job->output)->host_depth + 1;
     int64_t at = 0;
+    if (depth > MOST_NESTED)
+        return;
     for (uint32_t i = 0; i < job->input_count; i++) {
         rf_value *value = job->inputs[i];
-        if (can_move(plan, value) && !repeats(job, i)) {
+        if (can_move(plan, value)) {
             rf_plan_value *known = rf_plan_value_of(plan, value);
             known->host = job->output;
             known->host_axis = axis;
             known->host_at = at;
+            known->host_depth = depth;
         }
         at += value->shape.dims[axis];
     }

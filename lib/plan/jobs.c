@@ -41,10 +41,20 @@ static bool has_weights(const rf_node *node)
     return weight && weight->data && (!bias || bias->data);
 }
 
-/* Tasks that compute do so in float32. */
+static bool puts_out_one(const rf_node *node)
+{
+    for (uint32_t i = 1; i < node->output_count; i++)
+        if (node->outputs[i])
+            return false;
+    return rf_output(node, 0);
+}
+
+/* Tasks that compute do so in float32. All but one of them have one output. */
 static bool is_lowered(const rf_node *node, rf_task *task)
 {
     if (!node->op->lower || !node->op->lower(node, task))
+        return false;
+    if (task->kind != RF_TASK_SPLIT && !puts_out_one(node))
         return false;
     if (task->kind >= RF_TASK_VIEW)
         return true;

@@ -10,7 +10,7 @@
 struct rf_model {
     rf_plan plan;       /* its graph's arena holds this struct too */
     rf_tensor *inputs, *outputs;
-    uint32_t *input_values; /* the graph's number of each input */
+    uint32_t *input_values; /* the graph's number of each input, rising */
     size_t input_count, output_count;
 };
 

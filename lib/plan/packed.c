@@ -20,32 +20,38 @@ typedef struct block {
 } block;
 
 typedef struct entry {
-    const void *source;
-    void (*pack)(const void *plan, void *packed);
-    const char *algorithm, *layer;
-    uint64_t bytes;
+    rf_packing made_of; /* with copies of its numbers */
+    rf_work work;
     void *packed;
-    struct entry *next;
 } entry;
 
 struct rf_weights {
     rf_allocator allocator;
     atomic_size_t owners;
-    entry *entries;
     block *newest;
     uint64_t block_bytes; /* of the next one, at least */
     uint64_t bytes;
     rf_weights *shared; /* kept alive for the entries taken from it */
+    size_t layers;
+    const entry *entries[]; /* by layer; NULL for none */
 };
 
-rf_status rf_weights_make(const rf_allocator *allocator, rf_weights **weights, rf_error *error)
+static size_t bytes_for(size_t layers)
+{
+    return sizeof(rf_weights) + layers * sizeof(const entry *);
+}
+
+rf_status rf_weights_make(const rf_allocator *allocator, size_t layers, rf_weights **weights, rf_error *error)
 {
     rf_arena arena;
     rf_arena_init(&arena, allocator, UINT64_MAX);
-    *weights = arena.allocator.allocate(arena.allocator.context, sizeof **weights);
+    *weights = arena.allocator.allocate(arena.allocator.context, bytes_for(layers));
     if (!*weights)
         return rf_arena_fail(&arena, error, "a model");
-    **weights = (rf_weights){.allocator = arena.allocator, .block_bytes = FIRST_BLOCK};
+    memset(*weights, 0, bytes_for(layers));
+    (*weights)->allocator = arena.allocator;
+    (*weights)->block_bytes = FIRST_BLOCK;
+    (*weights)->layers = layers;
     atomic_init(&(*weights)->owners, 1);
     return RF_OK;
 }
@@ -70,13 +76,18 @@ void rf_weights_release(rf_weights *weights)
         rf_allocator allocator = weights->allocator;
         rf_weights *shared = weights->shared;
         release_blocks(&allocator, weights->newest);
-        allocator.release(allocator.context, weights, sizeof *weights);
+        allocator.release(allocator.context, weights, bytes_for(weights->layers));
         weights = shared;
     }
 }
 
 void rf_weights_share(rf_weights *weights, rf_weights *with)
 {
+    size_t layers = weights->layers < with->layers ? weights->layers : with->layers;
+    memcpy(weights->entries, with->entries, layers * sizeof *weights->entries);
+    /* What owns nothing need not be kept, so that models that follow one another make no chain. */
+    while (with->shared && !with->newest)
+        with = with->shared;
     weights->shared = rf_weights_keep(with);
 }
 
@@ -85,14 +96,19 @@ uint64_t rf_weights_bytes(const rf_weights *weights)
     return weights->bytes;
 }
 
-static const entry *find(const rf_weights *weights, const entry *wanted)
+static bool same_numbers(const float *a, const float *b, size_t count)
 {
-    for (; weights; weights = weights->shared)
-        for (const entry *at = weights->entries; at; at = at->next)
-            if (at->source == wanted->source && at->pack == wanted->pack && at->bytes == wanted->bytes
-                && strcmp(at->algorithm, wanted->algorithm) == 0 && strcmp(at->layer, wanted->layer) == 0)
-                return at;
-    return NULL;
+    return a && b ? memcmp(a, b, count * sizeof *a) == 0 : a == b;
+}
+
+/* Nothing else goes into a packing. */
+static bool is_alike(const entry *known, const rf_packing *wanted, const rf_work *work)
+{
+    const rf_packing *of = &known->made_of;
+    return of->source && of->source == wanted->source && of->channels == wanted->channels
+        && known->work.pack == work->pack && known->work.packed_bytes == work->packed_bytes
+        && known->work.packing == work->packing && strcmp(known->work.algorithm, work->algorithm) == 0
+        && same_numbers(of->scale, wanted->scale, of->channels) && same_numbers(of->bias, wanted->bias, of->channels);
 }
 
 static bool add_block(rf_weights *weights, uint64_t needed)
@@ -126,26 +142,35 @@ static void *take(rf_weights *weights, uint64_t bytes)
     return taken;
 }
 
-/* A layer's packing is looked for only in what is shared: within a model no two are alike. */
-const void *rf_weights_pack(rf_weights *weights, const rf_work *work, const void *source, const char *layer)
+/* NULL where there are none or no memory for a copy. */
+static const float *copy_numbers(rf_weights *weights, const float *numbers, size_t count)
 {
-    const entry wanted = {
-        .source = source, .pack = work->pack, .algorithm = work->algorithm, .layer = layer, .bytes = work->packed_bytes,
-    };
-    const entry *known = find(weights->shared, &wanted);
-    if (known) {
-        weights->bytes += known->bytes;
-        return known->packed;
-    }
+    float *copy = numbers ? take(weights, count * sizeof *numbers) : NULL;
+    return copy ? memcpy(copy, numbers, count * sizeof *numbers) : NULL;
+}
+
+static const entry *make(rf_weights *weights, const rf_packing *wanted, const rf_work *work)
+{
     entry *made = take(weights, sizeof *made);
     void *packed = made ? take(weights, work->packed_bytes) : NULL;
     if (!packed)
         return NULL;
-    *made = wanted;
-    made->packed = packed;
-    made->next = weights->entries;
-    weights->entries = made;
-    weights->bytes += made->bytes;
+    *made = (entry){.made_of = *wanted, .work = *work, .packed = packed};
+    made->made_of.scale = copy_numbers(weights, wanted->scale, wanted->channels);
+    made->made_of.bias = copy_numbers(weights, wanted->bias, wanted->channels);
+    if ((wanted->scale && !made->made_of.scale) || (wanted->bias && !made->made_of.bias))
+        return NULL;
     work->pack(work->plan, packed);
-    return packed;
+    return made;
+}
+
+const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work)
+{
+    const entry **place = &weights->entries[wanted->layer];
+    if (!*place || !is_alike(*place, wanted, work))
+        *place = make(weights, wanted, work);
+    if (!*place)
+        return NULL;
+    weights->bytes += work->packed_bytes;
+    return (*place)->packed;
 }

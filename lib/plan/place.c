@@ -29,10 +29,12 @@ rf_status rf_plan_add_buffer(rf_plan *plan, rf_home home, uint64_t bytes, uint32
     return RF_OK;
 }
 
-/* Networks are described as NCHW; a caller may hold images as NHWC. */
+/* Networks are described as NCHW; a caller may hold images as NHWC. What has its real extents only after a
+ * run is written by a reference and lies row by row. */
 rf_strided rf_plan_outer_form(const rf_plan *plan, const rf_value *value)
 {
-    bool turned = plan->layout == RF_NHWC && value->dtype == RF_FLOAT32 && value->shape.rank == 4;
+    bool turned = plan->layout == RF_NHWC && value->dtype == RF_FLOAT32 && value->shape.rank == 4
+        && !value->ragged;
     return rf_strided_dense(&value->shape, turned ? RF_ORDER_CHANNELS : RF_ORDER_ROWS);
 }
 
@@ -119,7 +121,8 @@ rf_status rf_plan_place(rf_plan *plan, const rf_value *value, rf_axis_order orde
         RF_TRY(place_alone(plan, value, order, slot));
     } else {
         RF_TRY(rf_plan_place(plan, known->host, order, slot));
-        slot->start += known->host_at * slot->form.strides[known->host_axis];
+        if (rf_elements(&known->host->shape))
+            slot->start += known->host_at * slot->form.strides[known->host_axis];
         for (int32_t k = 0; k < value->shape.rank; k++)
             slot->form.dims[k] = value->shape.dims[k];
     }

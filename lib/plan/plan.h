@@ -79,10 +79,19 @@ typedef struct rf_plan_value {
     int32_t output;       /* its number among the network's outputs; -1 for none */
     rf_value *host;       /* the concatenation that it is written into; NULL for none */
     int32_t host_axis;
+    int32_t host_depth;   /* how many concatenations it lies in, one within the other */
     int64_t host_at;      /* index along that axis */
 } rf_plan_value;
 
 typedef struct rf_weights rf_weights;
+
+/* What prepared weights are made of. */
+typedef struct rf_packing {
+    size_t layer;              /* number in the graph */
+    const void *source;        /* the network's own elements; NULL where they were computed for this model */
+    const float *scale, *bias; /* of each channel; NULL for none */
+    size_t channels;
+} rf_packing;
 
 typedef struct rf_plan {
     rf_graph *graph;
@@ -166,14 +175,14 @@ rf_status rf_plan_emit(rf_plan *plan);
 rf_status rf_plan_lay_out(rf_plan *plan);
 
 /* packed.c: prepared weights, counted by reference. */
-rf_status rf_weights_make(const rf_allocator *allocator, rf_weights **weights, rf_error *error);
+/* Of a graph with so many layers. */
+rf_status rf_weights_make(const rf_allocator *allocator, size_t layers, rf_weights **weights, rf_error *error);
 rf_weights *rf_weights_keep(rf_weights *weights);
 void rf_weights_release(rf_weights *weights);
 /* Makes what `with` holds available, and keeps it alive. */
 void rf_weights_share(rf_weights *weights, rf_weights *with);
-/* What `work` packs from `source` for a layer, prepared now or by a model shared with; NULL where there
- * is no memory. */
-const void *rf_weights_pack(rf_weights *weights, const rf_work *work, const void *source, const char *layer);
+/* What `work` packs, now or already in a model shared with; NULL where there is no memory. */
+const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work);
 uint64_t rf_weights_bytes(const rf_weights *weights);
 
 #endif

@@ -33,12 +33,33 @@ static rf_status check_packed(const rf_plan *plan, const rf_job *job, const rf_w
                    (unsigned long long)work->packed_bytes, (unsigned long long)plan->graph->limits.memory_bytes);
 }
 
+/* Elements that a layer computed from others may be other ones in another model of the network. */
+static bool is_given(const rf_plan *plan, const rf_value *value)
+{
+    return value->in_description
+        || (value->producer >= 0 && plan->graph->nodes[value->producer].input_count == 0);
+}
+
+static rf_packing packing_of(const rf_plan *plan, const rf_job *job)
+{
+    const rf_value *weights = job->inputs[1];
+    const rf_shape *output = &job->output->shape;
+    return (rf_packing){
+        .layer = (size_t)(job->node - plan->graph->nodes),
+        .source = is_given(plan, weights) ? weights->data : NULL,
+        .scale = job->scale,
+        .bias = job->shift,
+        .channels = (size_t)output->dims[job->task.kind == RF_TASK_CONVOLUTION ? 1 : output->rank - 1],
+    };
+}
+
 static rf_status pack(rf_plan *plan, const rf_job *job, rf_step *step)
 {
     if (!step->work.packed_bytes)
         return RF_OK;
     RF_TRY(check_packed(plan, job, &step->work));
-    step->packed = rf_weights_pack(plan->weights, &step->work, job->inputs[1]->data, job->node->name);
+    const rf_packing wanted = packing_of(plan, job);
+    step->packed = rf_weights_pack(plan->weights, &wanted, &step->work);
     if (!step->packed)
         return rf_fail(plan->error, RF_ERROR_MEMORY, job->node->name, "no memory for the weights of '%.100s'",
                        job->node->name);

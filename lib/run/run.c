@@ -49,14 +49,13 @@ void rf_run_units(rf_session *session, size_t s, size_t worker, size_t begin, si
 /* Outputs whose extents the elements decide are outputs of the network. */
 static void note_shapes(rf_session *session, const rf_step *step, const rf_bound_node *bound)
 {
-    const rf_graph *graph = session->model->plan.graph;
     for (uint32_t i = 0; i < bound->node.output_count; i++) {
         const rf_value *planned = step->reference->outputs[i];
         if (!planned || !planned->ragged)
             continue;
-        for (size_t o = 0; o < graph->output_count; o++)
-            if (graph->outputs[o] == planned)
-                session->output_shapes[o] = bound->node.outputs[i]->shape;
+        int32_t output = rf_plan_value_of(&session->model->plan, planned)->output;
+        if (output >= 0)
+            session->output_shapes[output] = bound->node.outputs[i]->shape;
     }
 }
 

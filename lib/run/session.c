@@ -5,7 +5,7 @@
 
 #include "base/options.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, MOST_WORKERS = 65536 };
 
 /* ---- Addresses ---------------------------------------------------------------------------- */
 
@@ -16,9 +16,16 @@ static void *output_address(const rf_session *session, uint32_t number)
 
 static void *input_address(const rf_session *session, uint32_t value)
 {
-    for (size_t i = 0; i < session->model->input_count; i++)
-        if (session->model->input_values[i] == value)
-            return session->inputs[i];
+    size_t low = 0, high = session->model->input_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (session->model->input_values[middle] == value)
+            return session->inputs[middle];
+        if (session->model->input_values[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return NULL;
 }
 
@@ -163,6 +170,9 @@ static rf_status build(rf_session *session, const rf_session_options *options, r
         session->executor = *options->executor;
     if (session->executor.workers == 0 || (session->executor.workers > 1 && !session->executor.run))
         return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
+    if (session->executor.workers > MOST_WORKERS)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "the executor has %zu workers; at most %d may be used",
+                       session->executor.workers, MOST_WORKERS);
     RF_TRY(take_buffers(session, error));
     RF_TRY(bind_steps(session, error));
     if (session->executor.workers > 1)
@@ -288,7 +298,7 @@ rf_status rf_session_output(const rf_session *session, const char *name, rf_tens
     if (o == model->output_count)
         return rf_fail(error, RF_ERROR_NOT_FOUND, name, "the model has no output '%.100s'", name ? name : "");
     *output = model->outputs[o];
-    output->shape = session->output_shapes[o];
+    output->shape = session->output_shapes[rf_plan_value_of(&model->plan, model->plan.graph->outputs[o])->output];
     output->data = output_address(session, (uint32_t)o);
     uint64_t bytes = 0;
     rf_tensor_bytes(output->dtype, &output->shape, &bytes);
@@ -298,7 +308,8 @@ rf_status rf_session_output(const rf_session *session, const char *name, rf_tens
 
 rf_counts rf_session_counts(const rf_session *session, size_t i)
 {
-    return session->counts ? session->counts[i] : (rf_counts){.macs = 0};
+    bool counted = session && session->counts && i < session->model->plan.step_count;
+    return counted ? session->counts[i] : (rf_counts){.macs = 0};
 }
 
 void rf_session_observe(rf_session *session, rf_step_observer observer, void *context)

@@ -35,7 +35,7 @@ struct rf_session {
     rf_bound_node **bound;  /* by step; NULL for kernels */
     void **inputs, **outputs; /* by the model's numbers; NULL while not bound */
     void **own_outputs;     /* memory for outputs that the caller does not bind */
-    rf_shape *output_shapes; /* real ones, after a run */
+    rf_shape *output_shapes; /* real ones, after a run; of a value that comes out twice, at its first output */
     rf_counts *counts;      /* by step, in a model of references; NULL otherwise */
     bool stale;             /* pointers don't follow the bound buffers yet */
     rf_step_observer observer;

@@ -2,12 +2,11 @@
 /*
  * A pool of threads, on pthreadpool.
  *
- * Between two pieces of work its threads could spin, ready at once, or sleep.
- * They sleep: a spinning thread takes its processor from whoever else needs it,
- * another process or another pool, and is in turn put off when it has work, so
- * that two busy processes would slow each other far beyond their share. A piece
- * that a thread wakes up too late for is taken over by one that is done, the
- * caller first of all.
+ * Between two runs its threads could spin, ready at once, or sleep. They sleep: a
+ * spinning thread takes its processor from whoever else needs it, another process
+ * or another pool, and is in turn put off when it has work, so that two busy
+ * processes would slow each other far beyond their share. Within a run they are
+ * awake (run/crew.c); what a thread wakes up too late for, the others do.
  */
 #include <rfield/run.h>
 

@@ -189,6 +189,16 @@ static void set_tiles(rf_direct_plan *plan)
     plan->longer_chunks = extent % plan->chunks;
 }
 
+/* The order of the axes is that in which taps are packed. */
+static uint64_t packing_of(const rf_direct_plan *plan)
+{
+    uint64_t order = 0;
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
+        if (plan->spec.axis[k].window.kernel > 1)
+            order = order * 31 + (uint64_t)plan->spec.axis[k].weight;
+    return order;
+}
+
 static bool set_work(const rf_direct_plan *plan, rf_work *work)
 {
     static const char *const names[] = {
@@ -208,7 +218,8 @@ static bool set_work(const rf_direct_plan *plan, rf_work *work)
     double products = pixels * (double)plan->spec.outputs * (double)plan->depth;
     double grain = 1e5 * (double)units / (products + 1);
     *work = (rf_work){.algorithm = names[plan->vectors], .plan = plan, .run = RF_ISA_NAME(rf_direct_run),
-                      .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes};
+                      .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes,
+                      .packing = packing_of(plan)};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;
     work->operations = products < 1e18 ? (uint64_t)products : UINT64_C(1000000000000000000);
     return true;

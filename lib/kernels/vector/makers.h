@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The makers of this instruction set; table.c lists them. What each promises: kernels/kernel.h. */
+/* The makers of this instruction set; kernel_list.c lists them. What each promises: kernels/kernel.h. */
 #ifndef RF_KERNELS_VECTOR_MAKERS_H
 #define RF_KERNELS_VECTOR_MAKERS_H
 
