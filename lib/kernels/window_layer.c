@@ -56,7 +56,7 @@ bool rf_layer_make(const rf_convolution_spec *spec, rf_arena *arena, rf_window_l
         .output_batch = spec->output.strides[0], .groups = spec->groups,
         .residual_batch = spec->epilogue.residual ? spec->residual.strides[0] : 0,
         .inputs = spec->input.dims[1] / spec->groups, .outputs = spec->output.dims[1] / spec->groups,
-        .unit_rows = 1, .spec = *spec,
+        .spec = *spec,
     };
     return make_axes(layer, arena);
 }
@@ -68,18 +68,12 @@ static uint64_t product(uint64_t a, uint64_t b)
     return rf_checked_mul(a, b, &result) ? result : UINT64_MAX;
 }
 
-/* Units along the axis of rows. */
-static int64_t height_of(const rf_window_layer *layer)
-{
-    return rf_div_ceil(layer->axes[1].window.output, layer->unit_rows);
-}
-
 void rf_layer_cut(rf_window_layer *layer, int64_t blocks, uint64_t packed_bytes, rf_work *work)
 {
     const rf_reach_axis *last = &layer->axes[RF_LAYER_AXES - 1];
     int64_t periods = rf_div_ceil(last->window.output, last->period);
     /* Where there is nothing along one axis, the others may be of any size. */
-    int64_t rows = periods ? layer->batch * layer->axes[0].window.output * height_of(layer) : 0;
+    int64_t rows = periods ? layer->batch * layer->axes[0].window.output * layer->axes[1].window.output : 0;
     layer->blocks = blocks;
     layer->blocks_last = packed_bytes <= near_bytes;
     layer->segments = 1;
@@ -87,8 +81,7 @@ void rf_layer_cut(rf_window_layer *layer, int64_t blocks, uint64_t packed_bytes,
         layer->segments = rf_max(rf_min(periods / short_segment, enough_units), 1);
     work->units = (size_t)(rows * blocks * (periods ? layer->segments : 0));
     uint64_t each = product((uint64_t)layer->inputs, (uint64_t)layer->taps);
-    uint64_t pixels = (uint64_t)layer->axes[1].window.output * (uint64_t)last->window.output;
-    uint64_t places = (uint64_t)layer->batch * (uint64_t)layer->axes[0].window.output * pixels;
+    uint64_t places = (uint64_t)rows * (uint64_t)last->window.output;
     work->operations = product(product(places, (uint64_t)(layer->groups * layer->outputs)), each);
     uint64_t unit = work->operations / (work->units ? work->units : 1);
     work->grain = (size_t)rf_max((int64_t)(200000 / (unit + 1)), 1);
@@ -104,7 +97,7 @@ static void set_segment(const rf_window_layer *layer, rf_layer_spot *spot)
 
 rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit)
 {
-    int64_t left = (int64_t)unit, height = height_of(layer), depth = layer->axes[0].window.output;
+    int64_t left = (int64_t)unit, height = layer->axes[1].window.output, depth = layer->axes[0].window.output;
     rf_layer_spot spot = {0};
     if (layer->blocks_last) {
         spot.block = left % layer->blocks;
@@ -112,7 +105,7 @@ rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit)
     }
     spot.segment = left % layer->segments;
     left /= layer->segments;
-    spot.y = left % height * layer->unit_rows;
+    spot.y = left % height;
     left /= height;
     spot.z = left % depth;
     left /= depth;
@@ -124,10 +117,9 @@ rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit)
 }
 
 /* Counts up to `extent`; true where it starts again. */
-static bool wraps(int64_t *index, int64_t step, int64_t extent)
+static bool wraps(int64_t *index, int64_t extent)
 {
-    *index += step;
-    if (*index < extent)
+    if (++*index < extent)
         return false;
     *index = 0;
     return true;
@@ -135,13 +127,13 @@ static bool wraps(int64_t *index, int64_t step, int64_t extent)
 
 void rf_layer_next(const rf_window_layer *layer, rf_layer_spot *spot)
 {
-    if (layer->blocks_last && !wraps(&spot->block, 1, layer->blocks))
+    if (layer->blocks_last && !wraps(&spot->block, layer->blocks))
         return;
-    bool row = wraps(&spot->segment, 1, layer->segments);
+    bool row = wraps(&spot->segment, layer->segments);
     if (layer->segments > 1)
         set_segment(layer, spot);
-    if (row && wraps(&spot->y, layer->unit_rows, layer->axes[1].window.output)
-        && wraps(&spot->z, 1, layer->axes[0].window.output) && wraps(&spot->batch, 1, layer->batch))
+    if (row && wraps(&spot->y, layer->axes[1].window.output)
+        && wraps(&spot->z, layer->axes[0].window.output) && wraps(&spot->batch, layer->batch))
         spot->block++;
 }
 

@@ -23,10 +23,9 @@ typedef struct rf_window_layer {
     /* How the work is cut; see rf_layer_cut. */
     int64_t blocks, segments;
     bool blocks_last;
-    int64_t unit_rows; /* output rows of a unit, the last one of fewer; set before the cut where not 1 */
 } rf_window_layer;
 
-/* Where a unit lies: a stretch of output rows (of one from `y`, or of `unit_rows`), in periods of its axis, by a block of channels. */
+/* Where a unit lies: a stretch of one output row, in periods of its axis, by a block of channels. */
 typedef struct rf_layer_spot {
     int64_t batch, block;
     int64_t z, y;

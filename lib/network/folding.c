@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "network/folding.h"
 
-enum { FEW_FLOATS = 1024 };
+/* Elements that shapes need, and what is not worth asking whether there is room for it. */
+enum { FEW = 1024 };
 
 rf_folding rf_folding_start(bool floats)
 {
     if (floats)
         return (rf_folding){.budget = UINT64_C(1) << 29, .most_floats = UINT64_MAX};
-    return (rf_folding){.budget = UINT64_C(1) << 26, .most_floats = FEW_FLOATS};
+    return (rf_folding){.budget = UINT64_C(1) << 26, .most_floats = FEW};
 }
 
 static bool is_known(const rf_node *node)
@@ -58,6 +59,20 @@ static bool count_ragged(const rf_node *node, uint64_t *work)
     return !in || !out || !out->ragged || rf_add_product(work, rf_elements(&in->shape), rf_elements(&out->shape));
 }
 
+/* Whether what is computed leaves half of the memory to others; without, a file of a few bytes could fill
+ * it, and computing when running takes less. */
+static bool leaves_room(const rf_node *node)
+{
+    uint64_t bytes = 0;
+    if (node->op->scratch && !node->op->scratch(node, &bytes))
+        return false;
+    for (uint32_t i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && !rf_checked_add(bytes, node->outputs[i]->bytes, &bytes))
+            return false;
+    uint64_t half = node->arena->bytes_limit / 2, taken = node->arena->bytes_taken;
+    return taken <= half && bytes <= half - taken;
+}
+
 /* Whether the elements of all inputs and outputs are few enough, and what it takes to compute them;
  * that is then taken off the budget. */
 static bool affordable(rf_folding *folding, const rf_node *node)
@@ -71,6 +86,8 @@ static bool affordable(rf_folding *folding, const rf_node *node)
             return false;
         elements += rf_elements(&value->shape);
     }
+    if (elements > FEW && !leaves_room(node))
+        return false;
     if (!count_work(node, &elements) || !count_ragged(node, &elements) || elements > folding->budget)
         return false;
     folding->budget -= elements;

@@ -2,7 +2,6 @@
 #include "kernels/vector/lane_kernel.h"
 
 #include "base/checked.h"
-#include "kernels/vector/row_pair.h"
 #include "kernels/vector/row_tile.h"
 #include "kernels/window_layer.h"
 
@@ -13,9 +12,6 @@ typedef struct lane_plan {
     int64_t width, channels;
     int64_t block_floats;             /* of one block's weights */
     rf_row_function *inside, *border; /* NULL: pixel by pixel */
-    rf_row_pair_function *pair_inside, *pair_border; /* of two rows, or NULL */
-    bool limits;                      /* the map is no more than the limits low and high */
-    float low, high;
 } lane_plan;
 
 /*
@@ -145,7 +141,7 @@ static void run_tiles(const lane_plan *plan, rf_row_tile at, const lane_block *b
     const rf_window *window = &plan->layer.axes[LAST].window;
     float *output = at.output, sums[RF_ROW_PIXELS * RF_LANES];
     const float *residual = at.residual;
-    bool direct = plan->limits && is_whole(block);
+    bool direct = is_whole(block);
     int64_t last = (RF_ROW_PIXELS - 1) * window->stride + window->kernel - 1;
     at.extent = window->input;
     at.sums = sums;
@@ -163,88 +159,6 @@ static void run_tiles(const lane_plan *plan, rf_row_tile at, const lane_block *b
         at.output = output + x * at.output_step;
         finish_pixels(plan, &at, block, sums);
     }
-}
-
-/* ---- Two rows at once -------------------------------------------------------------------- */
-
-/* The rows of a unit, from the first block of channels. */
-static rf_row_pair pair_at(const lane_plan *plan, const rf_kernel_call *call, const rf_layer_spot *spot)
-{
-    const rf_window_layer *layer = &plan->layer;
-    const rf_window *rows = &layer->axes[1].window;
-    const float *input = (const float *)call->data[0] + spot->batch * layer->input_batch;
-    rf_row_pair pair = {
-        .pixel = layer->input[LAST], .extent = layer->axes[LAST].window.input,
-        .output_row = layer->output[1], .output_step = layer->output[LAST],
-        .residual_row = layer->residual[1], .residual_step = layer->residual[LAST],
-        .start = call->packed, .map = layer->spec.epilogue.map,
-    };
-    pair.weights = pair.start + layer->blocks * RF_LANES;
-    pair.output = (float *)call->data[1] + spot->batch * layer->output_batch + spot->y * layer->output[1];
-    if (layer->spec.epilogue.residual)
-        pair.residual = (const float *)call->data[2] + spot->batch * layer->residual_batch
-                        + spot->y * layer->residual[1];
-    int64_t top = spot->y * rows->stride - rows->pad_begin;
-    for (int64_t r = 0; r < rows->stride + rows->kernel; r++)
-        if (top + r >= 0 && top + r < rows->input)
-            pair.rows[r] = input + (top + r) * layer->input[1];
-    return pair;
-}
-
-static void enter_block(const lane_plan *plan, rf_row_pair *pair, const lane_block *block, int64_t number)
-{
-    for (int r = 0; r < RF_PAIR_ROWS; r++)
-        if (pair->rows[r])
-            pair->rows[r] += block->first;
-    pair->start += number * RF_LANES;
-    pair->weights += number * plan->block_floats;
-    pair->output += block->first;
-    if (pair->residual)
-        pair->residual += block->first;
-}
-
-static void finish_pair(const lane_plan *plan, const rf_row_pair *pair, const lane_block *block, int64_t x)
-{
-    for (int64_t row = 0; row < 2; row++) {
-        const rf_row_tile at = {
-            .pixels = pair->pixels, .output_step = pair->output_step, .residual_step = pair->residual_step,
-            .output = pair->output + row * pair->output_row + x * pair->output_step,
-            .residual = pair->residual ? pair->residual + row * pair->residual_row + x * pair->residual_step : NULL,
-        };
-        finish_pixels(plan, &at, block, pair->sums + row * RF_ROW_PIXELS * RF_LANES);
-    }
-}
-
-/* The stretch of `begin` to `end` of both rows. */
-static void run_pairs(const lane_plan *plan, rf_row_pair rows, const lane_block *block, int64_t begin, int64_t end)
-{
-    const rf_window *window = &plan->layer.axes[LAST].window;
-    float sums[RF_PAIR_SUMS * RF_LANES];
-    int64_t last = (RF_ROW_PIXELS - 1) * window->stride + window->kernel - 1;
-    rows.sums = sums;
-    for (int64_t x = begin; x < end; x += RF_ROW_PIXELS) {
-        rf_row_pair pair = rows;
-        pair.first = x * window->stride - window->pad_begin;
-        pair.pixels = rf_min(end - x, RF_ROW_PIXELS);
-        pair.output = is_whole(block) ? rows.output + x * rows.output_step : NULL;
-        pair.residual = rows.residual ? rows.residual + x * rows.residual_step : NULL;
-        if (pair.pixels == RF_ROW_PIXELS && pair.first >= 0 && pair.first + last < window->input)
-            plan->pair_inside(&pair);
-        else
-            plan->pair_border(&pair);
-        if (!pair.output) {
-            rows.pixels = pair.pixels;
-            finish_pair(plan, &rows, block, x);
-        }
-    }
-}
-
-static void run_unit_of_pairs(const lane_plan *plan, const rf_kernel_call *call, const rf_layer_spot *spot)
-{
-    rf_row_pair rows = pair_at(plan, call, spot);
-    const lane_block block = block_of(plan, spot->block);
-    enter_block(plan, &rows, &block, spot->block);
-    run_pairs(plan, rows, &block, spot->begin, spot->end);
 }
 
 /* ---- Units ------------------------------------------------------------------------------ */
@@ -271,7 +185,7 @@ static rf_row_tile row_at(const lane_plan *plan, const rf_kernel_call *call, con
     const rf_window_layer *layer = &plan->layer;
     rf_row_tile at = {
         .pixel = layer->input[LAST], .output_step = layer->output[LAST], .residual_step = layer->residual[LAST],
-        .low = plan->low, .high = plan->high,
+        .map = layer->spec.epilogue.map,
     };
     at.start = call->packed;
     at.weights = at.start + layer->blocks * RF_LANES;
@@ -303,30 +217,9 @@ static void run_block(const lane_plan *plan, rf_row_tile at, const rf_layer_spot
         run_columns(plan, at, &block, begin, end);
 }
 
-/* Whether both rows of a unit exist. */
-static bool is_pair(const lane_plan *plan, const rf_layer_spot *spot)
-{
-    return plan->pair_inside && spot->y + 1 < plan->layer.axes[1].window.output;
-}
-
-static void run_in_pairs(const lane_plan *plan, const rf_kernel_call *call)
-{
-    rf_layer_spot spot = rf_layer_spot_of(&plan->layer, call->begin);
-    for (size_t unit = call->begin; unit < call->end; unit++, rf_layer_next(&plan->layer, &spot)) {
-        if (is_pair(plan, &spot))
-            run_unit_of_pairs(plan, call, &spot);
-        else
-            run_block(plan, row_at(plan, call, &spot), &spot);
-    }
-}
-
 static void run(const void *given, const rf_kernel_call *call)
 {
     const lane_plan *plan = given;
-    if (plan->pair_inside) {
-        run_in_pairs(plan, call);
-        return;
-    }
     rf_layer_spot spot = rf_layer_spot_of(&plan->layer, call->begin);
     rf_row_tile at = row_at(plan, call, &spot);
     for (size_t unit = call->begin; unit < call->end; unit++) {
@@ -359,18 +252,6 @@ static void pack(const void *given, void *packed)
     }
 }
 
-static void set_limits(lane_plan *plan)
-{
-    rf_map map = plan->layer.spec.epilogue.map;
-    plan->limits = map.function == RF_MAP_NONE || map.function == RF_MAP_RELU || map.function == RF_MAP_CLIP;
-    plan->low = map.function == RF_MAP_RELU ? 0.0f : -INFINITY;
-    plan->high = INFINITY;
-    if (map.function == RF_MAP_CLIP) {
-        plan->low = map.a;
-        plan->high = map.b;
-    }
-}
-
 /* Finds a tile; true where there is one, or where the layer can do without. */
 static bool choose(const rf_convolution_spec *spec, lane_plan *plan)
 {
@@ -382,20 +263,6 @@ static bool choose(const rf_convolution_spec *spec, lane_plan *plan)
         plan->border = RF_ISA_NAME(rf_row_of)(plan->width, window->kernel, window->stride, false);
     }
     return plan->inside || plan->width == 1;
-}
-
-/* Rows of 3 by 3 windows go in pairs. */
-static void choose_pairs(lane_plan *plan)
-{
-    const rf_convolution_spec *spec = &plan->layer.spec;
-    const rf_window *rows = &spec->windows[0], *last = &spec->windows[1];
-    bool alike = spec->axes == 2 && rows->kernel == 3 && last->kernel == 3 && rows->stride == last->stride
-        && rows->dilation == 1 && rows->output > 1;
-    if (!plan->inside || plan->width != 1 || !alike)
-        return;
-    plan->pair_inside = RF_ISA_NAME(rf_row_pair_of)(last->stride, true);
-    plan->pair_border = RF_ISA_NAME(rf_row_pair_of)(last->stride, false);
-    plan->layer.unit_rows = plan->pair_inside ? 2 : 1;
 }
 
 static bool packed_floats(lane_plan *plan, int64_t blocks, uint64_t *floats)
@@ -413,15 +280,12 @@ bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena
     lane_plan *plan = RF_TAKE(arena, lane_plan, 1);
     if (!plan || !choose(spec, plan) || !rf_layer_make(spec, arena, &plan->layer))
         return false;
-    set_limits(plan);
-    choose_pairs(plan);
     int64_t blocks = rf_div_ceil(plan->channels, RF_LANES);
     uint64_t floats;
     if (!packed_floats(plan, blocks, &floats))
         return false;
-    const char *name = plan->pair_inside ? "pairs of rows" : plan->inside ? "rows of pixels" : "pixel by pixel";
-    *work = (rf_work){.algorithm = name, .plan = plan, .run = run, .packed_bytes = floats * sizeof(float),
-                      .pack = pack};
+    *work = (rf_work){.algorithm = plan->inside ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
+                      .packed_bytes = floats * sizeof(float), .pack = pack};
     rf_layer_cut(&plan->layer, blocks, work->packed_bytes, work);
     return true;
 }

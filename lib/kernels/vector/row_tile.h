@@ -10,7 +10,7 @@
 #ifndef RF_KERNELS_VECTOR_ROW_TILE_H
 #define RF_KERNELS_VECTOR_ROW_TILE_H
 
-#include "kernels/vector/epilogue.h"
+#include "kernels/vector/gemm_tile.h"
 #include "kernels/vector/group_spread.h"
 
 /* Pixels of a tile: sums, a row of weights and an input fit 16 registers for kernels up to 7. */
@@ -28,7 +28,7 @@ typedef struct rf_row_tile {
     float *sums;
     const float *residual;           /* or NULL */
     int64_t output_step, residual_step;
-    float low, high;                 /* limits of what is stored to `output` */
+    rf_map map;                      /* of what goes to `output` */
 } rf_row_tile;
 
 typedef void rf_row_function(const rf_row_tile *tile);
@@ -58,18 +58,23 @@ RF_INLINE void rf_row_taps(const rf_row_tile *tile, rf_vec *sums, const float *r
     }
 }
 
-RF_INLINE void rf_row_store(const rf_row_tile *tile, const rf_vec *sums, const bool inside)
+RF_INLINE void rf_row_store(const rf_row_tile *tile, rf_vec *sums, const bool inside)
 {
-    RF_UNROLL
-    for (int p = 0; p < RF_ROW_PIXELS; p++) {
-        if (!inside && p >= tile->pixels)
-            return;
-        rf_vec x = sums[p];
-        if (tile->residual)
-            x += rf_load(tile->residual + p * tile->residual_step);
-        x = rf_at_most(rf_at_least(x, rf_set(tile->low)), rf_set(tile->high));
-        rf_store(tile->output + p * tile->output_step, x);
+    if (tile->residual) {
+        RF_UNROLL
+        for (int p = 0; p < RF_ROW_PIXELS; p++)
+            if (inside || p < tile->pixels)
+                sums[p] += rf_load(tile->residual + p * tile->residual_step);
     }
+    bool done = rf_tile_apply(tile->map, sums, RF_ROW_PIXELS);
+    RF_UNROLL
+    for (int p = 0; p < RF_ROW_PIXELS; p++)
+        if (inside || p < tile->pixels)
+            rf_store(tile->output + p * tile->output_step, sums[p]);
+    if (done)
+        return;
+    const rf_tile stored = {.output = tile->output, .output_step = tile->output_step, .map = tile->map};
+    RF_ISA_NAME(rf_tile_map)(&stored, tile->pixels, 1);
 }
 
 RF_INLINE void rf_row_run(const rf_row_tile *tile, const int width, const int kernel, const int stride,
