@@ -189,7 +189,7 @@ static rf_status fold_channels(rf_plan *plan, const rf_job *job, uint32_t data, 
         scales[c] = (float)(s * (before && before->scale ? (double)before->scale[c] : 1));
         shifts[c] = (float)(s * inner + t);
         /* Infinity times a sum is not the sum of its products with infinity. */
-        if (before && !isfinite(scales[c]))
+        if (!isfinite(scales[c]))
             return RF_OK;
     }
     *scale = scales;
@@ -222,7 +222,10 @@ static rf_status fuse_channels(rf_plan *plan, rf_job *job)
 static rf_status prepare_scale(rf_plan *plan, rf_job *job)
 {
     bool folded;
-    return fold_channels(plan, job, 0, 1, NULL, &job->scale, &job->shift, &folded);
+    RF_TRY(fold_channels(plan, job, 0, 1, NULL, &job->scale, &job->shift, &folded));
+    if (!folded)
+        job->task = (rf_task){.kind = RF_TASK_NONE};
+    return RF_OK;
 }
 
 /* ---- Functions of one tensor in several layers -------------------------------------------- */

@@ -14,19 +14,26 @@ static void *output_address(const rf_session *session, uint32_t number)
     return session->outputs[number] ? session->outputs[number] : session->own_outputs[number];
 }
 
-static void *input_address(const rf_session *session, uint32_t value)
+/* The model's number of an input that is a value of the graph; their count for none. */
+static size_t number_of_input(const rf_model *model, uint32_t value)
 {
-    size_t low = 0, high = session->model->input_count;
+    size_t low = 0, high = model->input_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (session->model->input_values[middle] == value)
-            return session->inputs[middle];
-        if (session->model->input_values[middle] < value)
+        if (model->input_values[middle] == value)
+            return middle;
+        if (model->input_values[middle] < value)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return model->input_count;
+}
+
+static void *input_address(const rf_session *session, uint32_t value)
+{
+    size_t i = number_of_input(session->model, value);
+    return i < session->model->input_count ? session->inputs[i] : NULL;
 }
 
 void *rf_session_address(const rf_session *session, const rf_operand *operand)
@@ -244,12 +251,17 @@ static rf_status check_session(const rf_session *session, rf_error *error)
     return session ? RF_OK : rf_fail(error, RF_ERROR_ARGUMENT, "session", "session must not be NULL");
 }
 
-static size_t find(const rf_tensor *tensors, size_t count, const char *name)
+/* The number of an input or output by name; their count for none. */
+static size_t find_input(const rf_model *model, const char *name)
 {
-    size_t i = 0;
-    while (i < count && (!name || strcmp(tensors[i].name, name) != 0))
-        i++;
-    return i;
+    return name ? number_of_input(model, rf_names_find(&model->plan.graph->names, name)) : model->input_count;
+}
+
+static size_t find_output(const rf_model *model, const char *name)
+{
+    uint32_t value = name ? rf_names_find(&model->plan.graph->names, name) : RF_NO_NUMBER;
+    int32_t output = value == RF_NO_NUMBER ? -1 : model->plan.values[value].output;
+    return output < 0 ? model->output_count : (size_t)output;
 }
 
 rf_status rf_session_bind_input(rf_session *session, const char *name, const void *data, size_t bytes,
@@ -257,7 +269,7 @@ rf_status rf_session_bind_input(rf_session *session, const char *name, const voi
 {
     RF_TRY(check_session(session, error));
     const rf_model *model = session->model;
-    size_t i = find(model->inputs, model->input_count, name);
+    size_t i = find_input(model, name);
     if (i == model->input_count)
         return rf_fail(error, RF_ERROR_NOT_FOUND, name, "the model has no input '%.100s'; it has %zu, the first '%.80s'",
                        name ? name : "", model->input_count, model->input_count ? model->inputs[0].name : "");
@@ -279,10 +291,10 @@ rf_status rf_session_bind(rf_session *session, const char *name, void *data, siz
 {
     RF_TRY(check_session(session, error));
     const rf_model *model = session->model;
-    size_t o = find(model->outputs, model->output_count, name);
+    size_t o = find_output(model, name);
     if (o < model->output_count)
         return bind_output(session, o, data, bytes, error);
-    if (find(model->inputs, model->input_count, name) < model->input_count)
+    if (find_input(model, name) < model->input_count)
         return rf_session_bind_input(session, name, data, bytes, error);
     return rf_fail(error, RF_ERROR_NOT_FOUND, name, "the model has neither an input nor an output '%.100s'",
                    name ? name : "");
@@ -294,7 +306,7 @@ rf_status rf_session_output(const rf_session *session, const char *name, rf_tens
     if (!output)
         return rf_fail(error, RF_ERROR_ARGUMENT, "output", "output must not be NULL");
     const rf_model *model = session->model;
-    size_t o = find(model->outputs, model->output_count, name);
+    size_t o = find_output(model, name);
     if (o == model->output_count)
         return rf_fail(error, RF_ERROR_NOT_FOUND, name, "the model has no output '%.100s'", name ? name : "");
     *output = model->outputs[o];
