@@ -88,7 +88,7 @@ typedef struct rf_compile_options {
     /** "avx512", "avx2", "baseline": no better instruction set than this; NULL for the best. */
     const char *isa;
     /** NULL, or a model of the same network (the same weights in memory) whose prepared weights are
-     * shared where they are alike; it may be freed first. */
+     * shared where they are alike; it may be freed first, but its allocator must outlive all that share. */
     const rf_model *share;
 } rf_compile_options;
 
