@@ -81,12 +81,7 @@ static int read_words(const subcommand *command, analyze_request *request, int a
         if (code != DONE || request->help)
             return code;
     }
-    if (optind == argc)
-        return misuse(command, "a model file is needed");
-    request->model = argv[optind++];
-    if (optind < argc)
-        return misuse(command, "'%.80s' is one word too many", argv[optind]);
-    return DONE;
+    return take_model(command, argc, argv, &request->model);
 }
 
 static int write_report(const open_model *model, const analyze_request *request)

@@ -93,6 +93,16 @@ void free_inputs(input_options *inputs)
     *inputs = (input_options){0};
 }
 
+int take_model(const subcommand *command, int argc, char **argv, const char **model)
+{
+    if (optind == argc)
+        return misuse(command, "a model file is needed");
+    *model = argv[optind++];
+    if (optind < argc)
+        return misuse(command, "'%.80s' is one word too many", argv[optind]);
+    return DONE;
+}
+
 int bad_option(const subcommand *command, int answer, char **argv)
 {
     if (answer == ':')

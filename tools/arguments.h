@@ -33,6 +33,9 @@ bool parse_integer(const char *word, int64_t *integer);
 /* Index of `word` in a list ended by NULL, or -1. */
 int find_word(const char *const *words, const char *word);
 
+/* The one word that getopt_long left over, a model's file. An exit code. */
+int take_model(const subcommand *command, int argc, char **argv, const char **model);
+
 /* Tells what getopt_long disliked, given its answer and the options it was called with. */
 int bad_option(const subcommand *command, int answer, char **argv);
 

@@ -80,12 +80,7 @@ static int read_words(const subcommand *command, bench_request *request, int arg
         if (code != DONE || request->help)
             return code;
     }
-    if (optind == argc)
-        return misuse(command, "a model file is needed");
-    request->model = argv[optind++];
-    if (optind < argc)
-        return misuse(command, "'%.80s' is one word too many", argv[optind]);
-    return DONE;
+    return take_model(command, argc, argv, &request->model);
 }
 
 /* ---- Timing ------------------------------------------------------------------------------- */

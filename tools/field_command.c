@@ -98,11 +98,9 @@ static int read_words(const subcommand *command, field_request *request, int arg
         if (code != DONE || request->help)
             return code;
     }
-    if (optind == argc)
-        return misuse(command, "a model file is needed");
-    request->model = argv[optind++];
-    if (optind < argc)
-        return misuse(command, "'%.80s' is one word too many", argv[optind]);
+    int code = take_model(command, argc, argv, &request->model);
+    if (code != DONE)
+        return code;
     if (!request->layer)
         return misuse(command, "--layer is needed");
     if (request->image && (!request->output || strcmp(request->output, "-") == 0))

@@ -129,11 +129,9 @@ static int read_words(const subcommand *command, run_request *request, int argc,
         if (code != DONE || request->help)
             return code;
     }
-    if (optind == argc)
-        return misuse(command, "a model file is needed");
-    request->model = argv[optind++];
-    if (optind < argc)
-        return misuse(command, "'%.80s' is one word too many", argv[optind]);
+    int code = take_model(command, argc, argv, &request->model);
+    if (code != DONE)
+        return code;
     if (request->labels && !request->top)
         return misuse(command, "--labels needs --top");
     return DONE;

@@ -64,12 +64,7 @@ static int read_words(const subcommand *command, verify_request *request, int ar
         if (code != DONE || request->help)
             return code;
     }
-    if (optind == argc)
-        return misuse(command, "a model file is needed");
-    request->path = argv[optind++];
-    if (optind < argc)
-        return misuse(command, "'%.80s' is one word too many", argv[optind]);
-    return DONE;
+    return take_model(command, argc, argv, &request->path);
 }
 
 static int verify(const verify_request *request)

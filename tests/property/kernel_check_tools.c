@@ -28,6 +28,13 @@ check_random check_seeded(void)
     return (check_random){.seed = seed, .state = seed};
 }
 
+int check_restart(void **state)
+{
+    check_random *random = *state;
+    random->state = random->seed;
+    return 0;
+}
+
 int check_cases(int otherwise)
 {
     const char *given = getenv("RF_CASES");

@@ -23,6 +23,9 @@ typedef struct check_random {
 /* From RF_SEED or the time; prints it. */
 check_random check_seeded(void);
 
+/* A setup whose state is a check_random: each test starts from the seed, so that one alone repeats. */
+int check_restart(void **state);
+
 /* RF_CASES, or `otherwise`. */
 int check_cases(int otherwise);
 

@@ -584,22 +584,14 @@ static int bench(void)
     return 0;
 }
 
-/* Each test starts from the seed, so that one alone repeats. */
-static int restart(void **state)
-{
-    check_random *random = *state;
-    random->state = random->seed;
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--bench") == 0)
         return bench();
     check_random random = check_seeded();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate_setup_teardown(convolutions, restart, NULL, &random),
-        cmocka_unit_test_prestate_setup_teardown(pools, restart, NULL, &random),
+        cmocka_unit_test_prestate_setup_teardown(convolutions, check_restart, NULL, &random),
+        cmocka_unit_test_prestate_setup_teardown(pools, check_restart, NULL, &random),
     };
     return cmocka_run_group_tests_name("other_convolutions", tests, NULL, NULL);
 }
