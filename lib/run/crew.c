@@ -8,11 +8,32 @@
 /* What takes about as long as telling another worker of it is done by the leader. */
 static const uint64_t worth_sharing = 100000;
 
-/* Values of rf_crew.open that are no step. */
-static const size_t not_begun = SIZE_MAX, ended = SIZE_MAX - 1;
-
 /* How long a worker watches before it offers its processor to others: tens of microseconds. */
 enum { PATIENCE = 2000, CHUNKS_PER_WORKER = 4 };
+
+/* One worker on its way through a run. */
+typedef struct member {
+    rf_session *session;
+    size_t worker;
+    bool leads;
+} member;
+
+/* Units begin .. end - 1 of a step. */
+typedef struct share {
+    size_t begin, end;
+} share;
+
+static const rf_step *step_at(const member *at, size_t s)
+{
+    return &at->session->model->plan.steps[s];
+}
+
+static bool is_shared(const rf_step *step)
+{
+    return !step->reference && step->work.units > step->work.grain && step->work.operations >= worth_sharing;
+}
+
+/* ---- Waiting ---------------------------------------------------------------------------- */
 
 static void wait_a_little(unsigned *waited)
 {
@@ -24,88 +45,140 @@ static void wait_a_little(unsigned *waited)
     sched_yield();
 }
 
-static size_t chunk_of(const rf_work *work, size_t workers)
+static bool is_done(const member *at, size_t s)
 {
-    size_t chunk = work->units / (workers * CHUNKS_PER_WORKER);
-    return chunk > work->grain ? chunk : work->grain;
+    const rf_step *step = step_at(at, s);
+    size_t done = atomic_load_explicit(&at->session->crew.done[s].next, memory_order_acquire);
+    return done >= (is_shared(step) ? step->work.units : 1);
 }
 
-/* Takes units as they come, until there are no more: a worker that is slow or late holds nobody up. */
-static bool take_units(rf_session *session, size_t s, size_t worker)
+/* False where the run has been stopped. */
+static bool wait_for_step(const member *at, size_t s)
 {
-    const rf_work *work = &session->model->plan.steps[s].work;
-    size_t chunk = chunk_of(work, session->executor.workers), done = 0;
-    for (;;) {
-        size_t begin = atomic_fetch_add_explicit(&session->crew.taken[s], chunk, memory_order_relaxed);
-        if (begin >= work->units)
+    unsigned waited = 0;
+    while (!is_done(at, s)) {
+        if (atomic_load_explicit(&at->session->crew.stopped, memory_order_relaxed))
+            return false;
+        wait_a_little(&waited);
+    }
+    return true;
+}
+
+static bool wait_until_open(const member *at, size_t s)
+{
+    unsigned waited = 0;
+    while (atomic_load_explicit(&at->session->crew.open, memory_order_acquire) <= s) {
+        if (atomic_load_explicit(&at->session->crew.stopped, memory_order_relaxed))
+            return false;
+        wait_a_little(&waited);
+    }
+    return true;
+}
+
+/* ---- Units ------------------------------------------------------------------------------ */
+
+static share share_of(const rf_work *work, size_t owner, size_t shares)
+{
+    size_t pieces = (work->units + work->grain - 1) / work->grain;
+    size_t begin = pieces * owner / shares * work->grain, end = pieces * (owner + 1) / shares * work->grain;
+    return (share){begin, end < work->units ? end : work->units};
+}
+
+/* Takes what is left of one worker's share, a few units at a time; returns how many. */
+static size_t take_share(const member *at, size_t s, size_t owner)
+{
+    const rf_work *work = &step_at(at, s)->work;
+    size_t shares = at->session->crew.share_count, taken = 0;
+    share all = share_of(work, owner, shares);
+    size_t chunk = owner == at->worker ? (all.end - all.begin) / CHUNKS_PER_WORKER : 0;
+    atomic_size_t *next = &at->session->crew.shares[s * shares + owner].next;
+    chunk = chunk > work->grain ? chunk : work->grain;
+    while (atomic_load_explicit(next, memory_order_relaxed) < all.end - all.begin) {
+        size_t begin = all.begin + atomic_fetch_add_explicit(next, chunk, memory_order_relaxed);
+        if (begin >= all.end)
             break;
-        size_t end = work->units - begin < chunk ? work->units : begin + chunk;
-        rf_run_units(session, s, worker, begin, end);
-        done += end - begin;
+        size_t end = all.end - begin < chunk ? all.end : begin + chunk;
+        rf_run_units(at->session, s, at->worker, begin, end);
+        taken += end - begin;
     }
-    if (done)
-        atomic_fetch_add_explicit(&session->crew.done[s], done, memory_order_release);
-    return done > 0;
+    return taken;
 }
 
-static bool is_shared(const rf_step *step)
+/*
+ * First its own share, then what others have not come to: a worker that is slow or late holds nobody
+ * up. Shares lie in order, so that a worker finds most of what it reads where it wrote it itself.
+ */
+static void take_units(const member *at, size_t s)
 {
-    return !step->reference && step->work.units > step->work.grain && step->work.operations >= worth_sharing;
+    size_t shares = at->session->crew.share_count;
+    atomic_size_t *done = &at->session->crew.done[s].next;
+    for (size_t k = 0; k < shares && !is_done(at, s); k++) {
+        size_t taken = take_share(at, s, (at->worker + k) % shares);
+        if (taken)
+            atomic_fetch_add_explicit(done, taken, memory_order_release);
+    }
 }
 
-static rf_status lead(rf_session *session, size_t worker, rf_error *error)
+/* ---- Steps ------------------------------------------------------------------------------ */
+
+/* The leader tells the observer of each step before anyone begins it. */
+static rf_status open_step(const member *at, size_t s, rf_error *error)
 {
-    const rf_plan *plan = &session->model->plan;
-    for (size_t s = 0; s < plan->step_count; s++) {
-        RF_TRY(rf_run_announce(session, s, error));
-        if (!is_shared(&plan->steps[s])) {
-            RF_TRY(rf_run_alone(session, s, worker, error));
-            continue;
-        }
-        unsigned waited = 0;
-        atomic_store_explicit(&session->crew.open, s, memory_order_release);
-        take_units(session, s, worker);
-        while (atomic_load_explicit(&session->crew.done[s], memory_order_acquire) < plan->steps[s].work.units)
-            wait_a_little(&waited);
-    }
+    rf_session *session = at->session;
+    RF_TRY(rf_run_announce(session, s, error));
+    if (session->observer)
+        atomic_store_explicit(&session->crew.open, s + 1, memory_order_release);
     return RF_OK;
 }
 
-static void follow(rf_session *session, size_t worker)
+static rf_status go_through(const member *at, rf_error *error)
 {
-    unsigned waited = 0;
-    for (;;) {
-        size_t s = atomic_load_explicit(&session->crew.open, memory_order_acquire);
-        if (s == ended)
-            return;
-        if (s != not_begun && take_units(session, s, worker))
-            waited = 0;
-        else
-            wait_a_little(&waited);
+    rf_session *session = at->session;
+    for (size_t s = 0; s < session->model->plan.step_count; s++) {
+        if (at->leads)
+            RF_TRY(open_step(at, s, error));
+        else if (!wait_until_open(at, s))
+            return RF_OK;
+        if (is_shared(step_at(at, s))) {
+            take_units(at, s);
+        } else if (at->leads) {
+            RF_TRY(rf_run_alone(session, s, at->worker, error));
+            atomic_store_explicit(&session->crew.done[s].next, 1, memory_order_release);
+        }
+        if (!wait_for_step(at, s))
+            return RF_OK;
     }
+    return RF_OK;
 }
 
 /* An executor may run its workers one after the other, in any order: whoever is first leads. */
 static void take_part(void *argument, size_t worker)
 {
     rf_session *session = argument;
-    if (atomic_exchange_explicit(&session->crew.led, true, memory_order_acq_rel)) {
-        follow(session, worker);
+    rf_crew *crew = &session->crew;
+    const member at = {session, worker, !atomic_exchange_explicit(&crew->led, true, memory_order_acq_rel)};
+    if (!at.leads) {
+        go_through(&at, NULL);
         return;
     }
-    session->crew.status = lead(session, worker, session->crew.error);
-    atomic_store_explicit(&session->crew.open, ended, memory_order_release);
+    if (!session->observer)
+        atomic_store_explicit(&crew->open, session->model->plan.step_count, memory_order_release);
+    crew->status = go_through(&at, crew->error);
+    if (crew->status != RF_OK)
+        atomic_store_explicit(&crew->stopped, true, memory_order_relaxed);
 }
 
 rf_status rf_crew_run(rf_session *session, rf_error *error)
 {
     rf_crew *crew = &session->crew;
-    for (size_t s = 0; s < session->model->plan.step_count; s++) {
-        atomic_store_explicit(&crew->taken[s], 0, memory_order_relaxed);
-        atomic_store_explicit(&crew->done[s], 0, memory_order_relaxed);
-    }
-    atomic_store_explicit(&crew->open, not_begun, memory_order_relaxed);
+    size_t steps = session->model->plan.step_count;
+    for (size_t s = 0; s < steps; s++)
+        atomic_store_explicit(&crew->done[s].next, 0, memory_order_relaxed);
+    for (size_t i = 0; i < steps * crew->share_count; i++)
+        atomic_store_explicit(&crew->shares[i].next, 0, memory_order_relaxed);
+    atomic_store_explicit(&crew->open, 0, memory_order_relaxed);
     atomic_store_explicit(&crew->led, false, memory_order_relaxed);
+    atomic_store_explicit(&crew->stopped, false, memory_order_relaxed);
     crew->status = RF_OK;
     crew->error = error;
     session->executor.run(session->executor.context, take_part, session, session->executor.workers);

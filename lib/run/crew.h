@@ -3,8 +3,8 @@
  * Several workers on one run.
  *
  * The executor is asked once for a whole run, not once a step: waking a thread
- * takes longer than many a step. The first worker to come leads: it goes through
- * the steps, and the others take units of the step that it has reached.
+ * takes longer than many a step. Workers go through the steps together, the first to come leads: it opens
+ * the steps and does alone what is not worth sharing; of the other steps every worker has its share.
  */
 #ifndef RF_RUN_CREW_H
 #define RF_RUN_CREW_H

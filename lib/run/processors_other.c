@@ -12,3 +12,11 @@ size_t rf_processors(void)
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (size_t)online : 1;
 }
+
+/* Systems without a call for it are trusted to find idle processors themselves. */
+void rf_processors_settle(rf_place *places, size_t count, size_t worker)
+{
+    (void)places;
+    (void)count;
+    (void)worker;
+}

@@ -85,17 +85,23 @@ static rf_status bind_node(rf_session *session, const rf_step *step, rf_bound_no
     return RF_OK;
 }
 
+/* Of all steps together: 16 MiB. */
+enum { MOST_SHARES = 1 << 18 };
+
 static rf_status make_crew(rf_session *session, rf_error *error)
 {
-    size_t steps = session->model->plan.step_count;
-    session->crew.taken = RF_TAKE(&session->arena, atomic_size_t, steps);
-    session->crew.done = RF_TAKE(&session->arena, atomic_size_t, steps);
-    if (!session->crew.taken || !session->crew.done)
+    rf_crew *crew = &session->crew;
+    size_t steps = session->model->plan.step_count, most = MOST_SHARES / (steps + 1);
+    size_t workers = session->executor.workers;
+    crew->share_count = workers < most ? workers : most ? most : 1;
+    crew->shares = RF_TAKE(&session->arena, rf_crew_share, steps * crew->share_count);
+    crew->done = RF_TAKE(&session->arena, rf_crew_share, steps);
+    if (!crew->shares || !crew->done)
         return no_memory(session, error);
-    for (size_t s = 0; s < steps; s++) {
-        atomic_init(&session->crew.taken[s], 0);
-        atomic_init(&session->crew.done[s], 0);
-    }
+    for (size_t i = 0; i < steps * crew->share_count; i++)
+        atomic_init(&crew->shares[i].next, 0);
+    for (size_t s = 0; s < steps; s++)
+        atomic_init(&crew->done[s].next, 0);
     return RF_OK;
 }
 

@@ -16,11 +16,19 @@ typedef struct rf_bound_node {
     uint32_t count;
 } rf_bound_node;
 
+/* The next unit to take of a worker's share of a step; each on a cache line of its own. */
+typedef struct rf_crew_share {
+    atomic_size_t next;
+    char apart[64 - sizeof(atomic_size_t)];
+} rf_crew_share;
+
 /* What workers of one run share. */
 typedef struct rf_crew {
-    atomic_size_t *taken, *done; /* units of each step */
-    atomic_size_t open;          /* the step whose units may be taken */
-    atomic_bool led;
+    rf_crew_share *shares;       /* by step, `share_count` of each: one for each worker but for very many */
+    size_t share_count;
+    rf_crew_share *done;         /* by step: units, or 1 for a step that is not shared out */
+    atomic_size_t open;          /* steps that may be begun as soon as those before are done */
+    atomic_bool led, stopped;
     rf_status status;            /* of the leader */
     rf_error *error;
 } rf_crew;

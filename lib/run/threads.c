@@ -22,6 +22,7 @@ enum { MOST_WORKERS = 1024 };
 struct rf_threads {
     pthreadpool_t pool;
     size_t count;
+    rf_place *places; /* of the workers in the present run */
 };
 
 static void *pass_gate(void *gate)
@@ -51,6 +52,9 @@ static bool can_start(size_t count)
 static rf_status start(size_t count, rf_threads *threads, rf_error *error)
 {
     threads->count = count;
+    threads->places = malloc(count * sizeof *threads->places);
+    if (!threads->places)
+        return rf_fail(error, RF_ERROR_MEMORY, "count", "no memory for a pool of %zu workers", count);
     if (!can_start(count - 1))
         return rf_fail(error, RF_ERROR_MEMORY, "count", "the system refuses to start %zu threads", count - 1);
     threads->pool = pthreadpool_create(count);
@@ -68,21 +72,38 @@ rf_status rf_threads_make(size_t count, rf_threads **threads, rf_error *error)
     if (count > MOST_WORKERS)
         return rf_fail(error, RF_ERROR_ARGUMENT, "count", "rf_threads_make: count is %zu; expected at most %d",
                        count, MOST_WORKERS);
-    rf_threads *made = malloc(sizeof *made);
+    rf_threads *made = calloc(1, sizeof *made);
     if (!made)
         return rf_fail(error, RF_ERROR_MEMORY, "count", "no memory for a pool of %zu workers", workers);
     rf_status status = start(workers < MOST_WORKERS ? workers : MOST_WORKERS, made, error);
     if (status == RF_OK)
         *threads = made;
     else
-        free(made);
+        rf_threads_free(made);
     return status;
+}
+
+/* What one worker is told. */
+typedef struct task {
+    const rf_threads *threads;
+    void (*body)(void *argument, size_t worker);
+    void *argument;
+} task;
+
+static void work(void *given, size_t worker)
+{
+    const task *at = given;
+    rf_processors_settle(at->threads->places, at->threads->count, worker);
+    at->body(at->argument, worker);
 }
 
 static void run(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers)
 {
     const rf_threads *threads = context;
-    pthreadpool_parallelize_1d(threads->pool, body, argument, workers, PTHREADPOOL_FLAG_YIELD_WORKERS);
+    task all = {threads, body, argument};
+    for (size_t i = 0; i < threads->count; i++)
+        atomic_store_explicit(&threads->places[i], -1, memory_order_relaxed);
+    pthreadpool_parallelize_1d(threads->pool, work, &all, workers, PTHREADPOOL_FLAG_YIELD_WORKERS);
 }
 
 rf_executor rf_threads_executor(rf_threads *threads)
@@ -94,6 +115,8 @@ void rf_threads_free(rf_threads *threads)
 {
     if (!threads)
         return;
-    pthreadpool_destroy(threads->pool);
+    if (threads->pool)
+        pthreadpool_destroy(threads->pool);
+    free(threads->places);
     free(threads);
 }
