@@ -85,11 +85,15 @@ typedef struct rf_compile_options {
     bool reference;
     /** Only algorithms whose rounding error is that of a sum of products, in any order. */
     bool exact;
-    /** "avx512", "avx2", "baseline": no better instruction set than this; NULL for the best. */
+    /** "avx512", "avx2", "baseline": no better instruction set than this; NULL for the best. Where the
+     * environment has RFIELD_ISA, that narrows the choice further: one name, no better than it; several
+     * with commas between them, one of those. */
     const char *isa;
     /** NULL, or a model of the same network (the same weights in memory) whose prepared weights are
      * shared where they are alike; it may be freed first, but its allocator must outlive all that share. */
     const rf_model *share;
+    /** NULL, or who prepares the weights; used during the call only. The model is the same, bit for bit. */
+    const rf_executor *executor;
 } rf_compile_options;
 
 /** The default allocator and limits, shapes as described, RF_NCHW. */
@@ -105,7 +109,8 @@ typedef struct rf_compile_options {
  * @param model   receives the model; NULL after a failure
  * @param error   may be NULL
  * @return as rf_analyze(); RF_ERROR_UNSUPPORTED for an operator, a form or an element type that
- *         cannot run, RF_ERROR_GRAPH for a weight without elements
+ *         cannot run, or an instruction set that is unknown or not there; RF_ERROR_GRAPH for a weight
+ *         without elements
  */
 RF_API rf_status rf_compile(const rf_network *network, const rf_compile_options *options,
                             rf_model **model, rf_error *error);
@@ -145,6 +150,13 @@ typedef struct rf_model_step {
 RF_API size_t rf_model_step_count(const rf_model *model);
 /** Step `i`, below rf_model_step_count(). */
 RF_API rf_model_step rf_model_step_at(const rf_model *model, size_t i);
+
+/**
+ * Does multiply-adds that wait for nothing, with the vectors that the model's kernels use, and returns
+ * how many: in proportion to `steps`. Over the time that it takes, that is the most that a thread of this
+ * processor can do, to hold a layer's speed against.
+ */
+RF_API uint64_t rf_model_spin(const rf_model *model, uint64_t steps);
 
 /** What one run at a time writes: the arena and the bound buffers. */
 typedef struct rf_session rf_session;

@@ -40,6 +40,8 @@ typedef struct rf_work {
     uint64_t scratch_bytes; /* for each worker */
     uint64_t packed_bytes; /* 0: no weights to prepare */
     void (*pack)(const void *plan, void *packed);
+    size_t packing_parts;  /* 0, or the parts that `pack` can be done in instead, in any order or at once */
+    void (*pack_part)(const void *plan, void *packed, size_t part);
     uint64_t operations;   /* about how many multiply-adds in all, to decide whether threads pay */
     uint64_t packing;      /* tells apart what `pack` makes of a layer's weights for different extents of its
                               tensors, where `algorithm` does not; 0 where it makes the same */
@@ -160,6 +162,9 @@ typedef struct rf_kernels {
     bool (*resample)(const rf_resample_spec *spec, rf_arena *arena, rf_work *work);
     bool (*copy)(const rf_copy_spec *spec, rf_arena *arena, rf_work *work);
     bool (*fill)(const rf_fill_spec *spec, rf_arena *arena, rf_work *work);
+    /* Does multiply-adds that wait for nothing, in proportion to `steps`, and tells how many: over the
+     * time, the processor's peak. */
+    uint64_t (*spin)(uint64_t steps);
 } rf_kernels;
 
 #endif

@@ -5,6 +5,11 @@ extern const rf_kernels rf_kernels_baseline;
 
 static const rf_kernels *const all[] = {&rf_kernels_baseline, NULL};
 
+const rf_kernels *const *rf_machine_built(void)
+{
+    return all;
+}
+
 const rf_kernels *const *rf_machine_kernels(void)
 {
     return all;

@@ -5,7 +5,16 @@ extern const rf_kernels rf_kernels_avx512, rf_kernels_avx2, rf_kernels_baseline;
 
 static const rf_kernels *const all[] = {&rf_kernels_avx512, &rf_kernels_avx2, &rf_kernels_baseline, NULL};
 
-/* The builtin asks the processor and, by XCR0, whether the system saves the registers. */
+const rf_kernels *const *rf_machine_built(void)
+{
+    return all;
+}
+
+/*
+ * The builtin knows CPUID and asks XGETBV for XCR0 too: where the system does not save the upper
+ * halves or the masks, it answers no to all of AVX, FMA and AVX-512. Every feature that the build
+ * names in its flags is asked for here (vector/meson.build); what a flag implies, any such processor has.
+ */
 const rf_kernels *const *rf_machine_kernels(void)
 {
     __builtin_cpu_init();

@@ -68,23 +68,37 @@ static uint64_t product(uint64_t a, uint64_t b)
     return rf_checked_mul(a, b, &result) ? result : UINT64_MAX;
 }
 
-void rf_layer_cut(rf_window_layer *layer, int64_t blocks, uint64_t packed_bytes, rf_work *work)
+static int64_t bands_of(const rf_window_layer *layer)
+{
+    return rf_div_ceil(layer->axes[1].window.output, layer->band);
+}
+
+void rf_layer_cut(rf_window_layer *layer, int64_t blocks, int64_t band, uint64_t packed_bytes, rf_work *work)
 {
     const rf_reach_axis *last = &layer->axes[RF_LAYER_AXES - 1];
     int64_t periods = rf_div_ceil(last->window.output, last->period);
     /* Where there is nothing along one axis, the others may be of any size. */
-    int64_t rows = periods ? layer->batch * layer->axes[0].window.output * layer->axes[1].window.output : 0;
+    int64_t planes = periods ? layer->batch * layer->axes[0].window.output : 0;
+    int64_t rows = planes * layer->axes[1].window.output;
     layer->blocks = blocks;
+    layer->band = band;
+    int64_t bands = planes * bands_of(layer);
     layer->blocks_last = packed_bytes <= near_bytes;
     layer->segments = 1;
-    if (rows * blocks < enough_units)
+    if (bands * blocks < enough_units)
         layer->segments = rf_max(rf_min(periods / short_segment, enough_units), 1);
-    work->units = (size_t)(rows * blocks * (periods ? layer->segments : 0));
+    work->units = (size_t)(bands * blocks * layer->segments);
     uint64_t each = product((uint64_t)layer->inputs, (uint64_t)layer->taps);
     uint64_t places = (uint64_t)rows * (uint64_t)last->window.output;
     work->operations = product(product(places, (uint64_t)(layer->groups * layer->outputs)), each);
     uint64_t unit = work->operations / (work->units ? work->units : 1);
     work->grain = (size_t)rf_max((int64_t)(200000 / (unit + 1)), 1);
+}
+
+static void set_band(const rf_window_layer *layer, int64_t number, rf_layer_spot *spot)
+{
+    spot->y = number * layer->band;
+    spot->rows = rf_min(layer->band, layer->axes[1].window.output - spot->y);
 }
 
 static void set_segment(const rf_window_layer *layer, rf_layer_spot *spot)
@@ -97,7 +111,7 @@ static void set_segment(const rf_window_layer *layer, rf_layer_spot *spot)
 
 rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit)
 {
-    int64_t left = (int64_t)unit, height = layer->axes[1].window.output, depth = layer->axes[0].window.output;
+    int64_t left = (int64_t)unit, bands = bands_of(layer), depth = layer->axes[0].window.output;
     rf_layer_spot spot = {0};
     if (layer->blocks_last) {
         spot.block = left % layer->blocks;
@@ -105,8 +119,8 @@ rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit)
     }
     spot.segment = left % layer->segments;
     left /= layer->segments;
-    spot.y = left % height;
-    left /= height;
+    set_band(layer, left % bands, &spot);
+    left /= bands;
     spot.z = left % depth;
     left /= depth;
     spot.batch = layer->blocks_last ? left : left % layer->batch;
@@ -132,8 +146,12 @@ void rf_layer_next(const rf_window_layer *layer, rf_layer_spot *spot)
     bool row = wraps(&spot->segment, layer->segments);
     if (layer->segments > 1)
         set_segment(layer, spot);
-    if (row && wraps(&spot->y, layer->axes[1].window.output)
-        && wraps(&spot->z, layer->axes[0].window.output) && wraps(&spot->batch, layer->batch))
+    if (!row)
+        return;
+    int64_t number = spot->y / layer->band;
+    bool plane = wraps(&number, bands_of(layer));
+    set_band(layer, number, spot);
+    if (plane && wraps(&spot->z, layer->axes[0].window.output) && wraps(&spot->batch, layer->batch))
         spot->block++;
 }
 

@@ -21,23 +21,23 @@ typedef struct rf_window_layer {
     int64_t taps;                    /* of the whole kernel */
     rf_convolution_spec spec;
     /* How the work is cut; see rf_layer_cut. */
-    int64_t blocks, segments;
+    int64_t blocks, band, segments;
     bool blocks_last;
 } rf_window_layer;
 
-/* Where a unit lies: a stretch of one output row, in periods of its axis, by a block of channels. */
+/* Where a unit lies: a stretch of some output rows, in periods of its axis, by a block of channels. */
 typedef struct rf_layer_spot {
     int64_t batch, block;
-    int64_t z, y;
+    int64_t z, y, rows;
     int64_t segment, begin, end;
 } rf_layer_spot;
 
 /* False where channels are not next to each other, or where the arena has no memory. */
 bool rf_layer_make(const rf_convolution_spec *spec, rf_arena *arena, rf_window_layer *layer);
 
-/* Cuts the layer into units, for `blocks` blocks of channels whose packed weights take so many
- * bytes in all: what fits the second cache goes by rows, else each block keeps its weights near. */
-void rf_layer_cut(rf_window_layer *layer, int64_t blocks, uint64_t packed_bytes, rf_work *work);
+/* Cuts the layer into units of `band` rows, for `blocks` blocks of channels whose packed weights take so
+ * many bytes in all: what fits the second cache goes by rows, else each block keeps its weights near. */
+void rf_layer_cut(rf_window_layer *layer, int64_t blocks, int64_t band, uint64_t packed_bytes, rf_work *work);
 
 rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit);
 /* Moves on to the next unit; a division for each unit would take as long as its sums. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan/model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/options.h"
@@ -111,20 +112,18 @@ static rf_status make_plan(rf_model *model)
     return describe_model(model);
 }
 
-static rf_status choose_kernels(const rf_compile_options *options, const rf_kernels **kernels, rf_error *error)
-{
-    *kernels = rf_machine_find(options->isa);
-    if (*kernels)
-        return RF_OK;
-    return rf_fail(error, RF_ERROR_UNSUPPORTED, options->isa,
-                   "instruction set '%.40s' is unknown or not this machine's; the best is '%s'", options->isa,
-                   (*rf_machine_kernels())->isa);
-}
+enum { MOST_WORKERS = 65536 };
 
 static rf_status check_options(const rf_compile_options *options, rf_error *error)
 {
     if ((options->binding_count && !options->bindings) || (options->value_count && !options->values))
         return rf_fail(error, RF_ERROR_ARGUMENT, "options", "a list of the options is NULL but its count is not 0");
+    const rf_executor *executor = options->executor;
+    if (executor && (executor->workers < 1 || (executor->workers > 1 && !executor->run)))
+        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
+    if (executor && executor->workers > MOST_WORKERS)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "the executor has %zu workers; at most %d may be used",
+                       executor->workers, MOST_WORKERS);
     if (options->layout != RF_NCHW && options->layout != RF_NHWC)
         return rf_fail(error, RF_ERROR_ARGUMENT, "layout", "layout is %d, but must be RF_NCHW or RF_NHWC",
                        (int)options->layout);
@@ -156,6 +155,8 @@ static rf_status build(rf_graph *graph, const rf_compile_options *options, const
     rf_status status = make_plan(*model);
     set_errors(graph, NULL);
     (*model)->plan.error = NULL;
+    if (status == RF_OK)
+        rf_weights_finish((*model)->plan.weights, options->executor);
     return status;
 }
 
@@ -168,7 +169,7 @@ rf_status rf_compile(const rf_network *network, const rf_compile_options *option
     const rf_kernels *kernels;
     RF_TRY(rf_options_take(&given, sizeof given, options, "rf_compile_options", "RF_COMPILE_OPTIONS_DEFAULT", error));
     RF_TRY(check_options(&given, error));
-    RF_TRY(choose_kernels(&given, &kernels, error));
+    RF_TRY(rf_machine_choose(given.isa, getenv("RFIELD_ISA"), &kernels, error));
     rf_graph_options graph_options = {
         .bindings = given.bindings, .binding_count = given.binding_count, .fixed = given.values,
         .fixed_count = given.value_count, .fold_floats = true, .allocator = given.allocator, .limits = given.limits,
@@ -216,6 +217,11 @@ rf_model_memory rf_model_memory_needed(const rf_model *model)
         .worker_bytes = plan->worker_bytes,
         .packed_bytes = rf_weights_bytes(plan->weights),
     };
+}
+
+uint64_t rf_model_spin(const rf_model *model, uint64_t steps)
+{
+    return model->plan.kernels->spin(steps);
 }
 
 size_t rf_model_step_count(const rf_model *model)

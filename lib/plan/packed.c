@@ -23,6 +23,7 @@ typedef struct entry {
     rf_packing made_of; /* with copies of its numbers */
     rf_work work;
     void *packed;
+    struct entry *next; /* that waits to be packed */
 } entry;
 
 struct rf_weights {
@@ -32,6 +33,8 @@ struct rf_weights {
     uint64_t block_bytes; /* of the next one, at least */
     uint64_t bytes;
     rf_weights *shared; /* kept alive for the entries taken from it */
+    entry *first, *last; /* of those that wait to be packed */
+    size_t parts;        /* that they are packed in */
     size_t layers;
     const entry *entries[]; /* by layer; NULL for none */
 };
@@ -149,6 +152,29 @@ static const float *copy_numbers(rf_weights *weights, const float *numbers, size
     return copy ? memcpy(copy, numbers, count * sizeof *numbers) : NULL;
 }
 
+static size_t parts_of(const rf_work *work)
+{
+    return work->packing_parts ? work->packing_parts : 1;
+}
+
+/* Numbers of parts stay below this, so that they can be counted up by any number of workers. */
+static const size_t most_parts = SIZE_MAX / 4;
+
+/* Weights are packed later, all together; false where there are too many parts to count. */
+static bool put_off(rf_weights *weights, entry *made)
+{
+    size_t parts = parts_of(&made->work);
+    if (parts > most_parts - weights->parts)
+        return false;
+    weights->parts += parts;
+    if (weights->last)
+        weights->last->next = made;
+    else
+        weights->first = made;
+    weights->last = made;
+    return true;
+}
+
 static const entry *make(rf_weights *weights, const rf_packing *wanted, const rf_work *work)
 {
     entry *made = take(weights, sizeof *made);
@@ -160,8 +186,7 @@ static const entry *make(rf_weights *weights, const rf_packing *wanted, const rf
     made->made_of.bias = copy_numbers(weights, wanted->bias, wanted->channels);
     if ((wanted->scale && !made->made_of.scale) || (wanted->bias && !made->made_of.bias))
         return NULL;
-    work->pack(work->plan, packed);
-    return made;
+    return put_off(weights, made) ? made : NULL;
 }
 
 const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work)
@@ -173,4 +198,48 @@ const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const
         return NULL;
     weights->bytes += work->packed_bytes;
     return (*place)->packed;
+}
+
+/* ---- Packing ---------------------------------------------------------------------------- */
+
+/* Parts are numbered through all entries; workers take one after the other. */
+typedef struct packer {
+    const rf_weights *weights;
+    atomic_size_t taken;
+} packer;
+
+static void pack_part(const entry *from, size_t part)
+{
+    const rf_work *work = &from->work;
+    if (work->packing_parts)
+        work->pack_part(work->plan, from->packed, part);
+    else
+        work->pack(work->plan, from->packed);
+}
+
+static void take_parts(void *argument, size_t worker)
+{
+    packer *all = argument;
+    const entry *at = all->weights->first;
+    size_t first = 0; /* part of that entry */
+    (void)worker;
+    for (;;) {
+        size_t part = atomic_fetch_add_explicit(&all->taken, 1, memory_order_relaxed);
+        if (part >= all->weights->parts)
+            return;
+        for (; part - first >= parts_of(&at->work); at = at->next)
+            first += parts_of(&at->work);
+        pack_part(at, part - first);
+    }
+}
+
+void rf_weights_finish(rf_weights *weights, const rf_executor *executor)
+{
+    packer all = {.weights = weights};
+    atomic_init(&all.taken, 0);
+    if (executor && executor->workers > 1 && weights->parts > 1)
+        executor->run(executor->context, take_parts, &all, executor->workers);
+    take_parts(&all, 0);
+    weights->first = weights->last = NULL;
+    weights->parts = 0;
 }

@@ -4,6 +4,7 @@
 #define RF_PLAN_PLAN_H
 
 #include <rfield/kernels.h>
+#include <rfield/run.h>
 
 #include "kernels/kernel.h"
 #include "network/graph.h"
@@ -181,8 +182,11 @@ rf_weights *rf_weights_keep(rf_weights *weights);
 void rf_weights_release(rf_weights *weights);
 /* Makes what `with` holds available, and keeps it alive. */
 void rf_weights_share(rf_weights *weights, rf_weights *with);
-/* What `work` packs, now or already in a model shared with; NULL where there is no memory. */
+/* Where to find what `work` packs: already in a model shared with, or after rf_weights_finish(); NULL
+ * where there is no memory. */
 const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work);
+/* Packs what has been asked for. `executor` may be NULL. */
+void rf_weights_finish(rf_weights *weights, const rf_executor *executor);
 uint64_t rf_weights_bytes(const rf_weights *weights);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "kernels/vector/direct_plan.h"
 
-enum { LAST = RF_DIRECT_AXES - 1 };
+enum { LAST = RF_DIRECT_AXES - 1, LEAST_BLOCKS = 4, CACHE_WAY = 4096 / sizeof(float), WORTH_STAGING = 64 };
 
 static const double block_bytes = 192 * 1024;   /* of input: a part of a level 2 cache */
 static const double unit_products = 8e6;        /* so that there are units to share out */
@@ -125,9 +125,28 @@ static bool fits(const rf_direct_plan *plan, int64_t lines, int64_t chunks)
     return bytes_of(plan, lines, chunks) <= block_bytes && products <= unit_products;
 }
 
+/*
+ * Whether the tensors are larger than the weights: then neighbouring workers had better take different
+ * pixels, which they find where they left them, and else different panels of weights.
+ */
+static bool is_wide(const rf_direct_plan *plan)
+{
+    double inputs = 1, outputs = 1, channels = (double)plan->spec.channels;
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++) {
+        inputs *= (double)plan->spec.axis[k].window.input;
+        outputs *= (double)plan->spec.axis[k].window.output;
+    }
+    return inputs * channels + outputs * (double)plan->spec.outputs
+           > (double)plan->depth * (double)plan->spec.outputs;
+}
+
 static void choose_blocks(rf_direct_plan *plan)
 {
     int64_t lines = plan->spec.axis[2].window.output, chunks = plan->chunks;
+    if (is_wide(plan) && lines >= LEAST_BLOCKS)
+        lines = rf_div_ceil(lines, LEAST_BLOCKS);
+    else if (is_wide(plan) && chunks >= 2 * LEAST_BLOCKS)
+        chunks = rf_div_ceil(chunks, LEAST_BLOCKS);
     while (lines > 1 && !fits(plan, lines, chunks))
         lines = (lines + 1) / 2;
     while (chunks > 1 && !fits(plan, lines, chunks))
@@ -138,6 +157,13 @@ static void choose_blocks(rf_direct_plan *plan)
     plan->blocks[LAST] = rf_div_ceil(plan->chunks, chunks);
 }
 
+/* Whether all rows of a tile fall into the same set of the level 1 cache, which has no room for them. */
+static bool are_rows_crowded(const rf_direct_axis *last)
+{
+    int64_t step;
+    return rf_checked_mul(last->input, last->window.stride, &step) && step != 0 && step % CACHE_WAY == 0;
+}
+
 static void choose_staging(rf_direct_plan *plan)
 {
     const rf_direct_spec *spec = &plan->spec;
@@ -145,6 +171,10 @@ static void choose_staging(rf_direct_plan *plan)
     int64_t tap;
     plan->staged = spec->input_channel != 1 && spec->channels > 1;
     plan->staged_step = spec->channels;
+    if (!plan->staged && are_rows_crowded(last) && spec->outputs >= WORTH_STAGING) {
+        plan->staged = true;
+        plan->staged_step += RF_TILE_LINE;
+    }
     if (!rf_checked_mul(last->window.dilation, plan->staged ? plan->staged_step : last->input, &tap))
         tap = 0;
     plan->joined = last->window.kernel > 1 && tap == spec->channels;
@@ -219,7 +249,8 @@ static bool set_work(const rf_direct_plan *plan, rf_work *work)
     double grain = 1e5 * (double)units / (products + 1);
     *work = (rf_work){.algorithm = names[plan->vectors], .plan = plan, .run = RF_ISA_NAME(rf_direct_run),
                       .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes,
-                      .packing = packing_of(plan)};
+                      .packing = packing_of(plan), .pack_part = RF_ISA_NAME(rf_direct_pack_part),
+                      .packing_parts = RF_ISA_NAME(rf_direct_packing_parts)(plan)};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;
     work->operations = products < 1e18 ? (uint64_t)products : UINT64_C(1000000000000000000);
     return true;

@@ -112,7 +112,7 @@ static void pack_block(const packing *at, const tap_places *places, int64_t elem
     rf_transpose(rows);
     float *to = at->to + v * RF_LANES;
     for (int r = 0; r < RF_LANES; r++) {
-        rf_store(to + (places->row[tap] + channel) * at->lanes, rows[r] * at->scales[v]);
+        RF_STREAM(to + (places->row[tap] + channel) * at->lanes, rows[r] * at->scales[v]);
         if (++tap == at->taps) {
             tap = 0;
             channel++;
@@ -185,30 +185,44 @@ static void pack_matrix_row(const packing *at, int64_t row)
         return;
     }
     for (int64_t v = 0; v < at->lanes / RF_LANES; v++, from += sizeof(rf_vec))
-        rf_store(to + v * RF_LANES, load_weights(from) * at->scales[v]);
+        RF_STREAM(to + v * RF_LANES, load_weights(from) * at->scales[v]);
 }
 
 /* A band of rows for all panels before the next, so that the file is read from begin to end. */
-static void pack_matrix(const rf_direct_plan *plan, float *packed)
+static void pack_band(const rf_direct_plan *plan, float *packed, int64_t band)
 {
-    for (int64_t band = 0; band < plan->depth; band += BAND)
-        for (int64_t panel = 0; panel < plan->panels; panel++) {
-            const packing at = packing_of(plan, panel, packed);
-            for (int64_t row = band; row < rf_min(band + BAND, plan->depth); row++)
-                pack_matrix_row(&at, row);
-        }
+    int64_t begin = band * BAND, end = rf_min(begin + BAND, plan->depth);
+    for (int64_t panel = 0; panel < plan->panels; panel++) {
+        const packing at = packing_of(plan, panel, packed);
+        for (int64_t row = begin; row < end; row++)
+            pack_matrix_row(&at, row);
+    }
+}
+
+/* ---- Parts ------------------------------------------------------------------------------ */
+
+size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan)
+{
+    return (size_t)(is_matrix(plan) ? rf_div_ceil(plan->depth, BAND) : plan->panels);
+}
+
+void RF_ISA_NAME(rf_direct_pack_part)(const void *given, void *packed, size_t part)
+{
+    const rf_direct_plan *plan = given;
+    if (part == 0)
+        pack_bias(plan, packed);
+    if (is_matrix(plan)) {
+        pack_band(plan, packed, (int64_t)part);
+    } else {
+        const packing at = packing_of(plan, (int64_t)part, packed);
+        pack_panel(&at);
+    }
+    RF_STREAM_END();
 }
 
 void RF_ISA_NAME(rf_direct_pack)(const void *given, void *packed)
 {
-    const rf_direct_plan *plan = given;
-    pack_bias(plan, packed);
-    if (is_matrix(plan)) {
-        pack_matrix(plan, packed);
-        return;
-    }
-    for (int64_t panel = 0; panel < plan->panels; panel++) {
-        const packing at = packing_of(plan, panel, packed);
-        pack_panel(&at);
-    }
+    size_t parts = RF_ISA_NAME(rf_direct_packing_parts)(given);
+    for (size_t part = 0; part < parts; part++)
+        RF_ISA_NAME(rf_direct_pack_part)(given, packed, part);
 }

@@ -48,6 +48,8 @@ static inline int64_t rf_direct_chunk_begin(const rf_direct_plan *plan, int64_t 
 }
 
 void RF_ISA_NAME(rf_direct_pack)(const void *plan, void *packed);
+size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan);
+void RF_ISA_NAME(rf_direct_pack_part)(const void *plan, void *packed, size_t part);
 void RF_ISA_NAME(rf_direct_run)(const void *plan, const rf_kernel_call *call);
 
 #endif

@@ -31,6 +31,9 @@ typedef struct line {
     const float *residual;
     int64_t vectors, lanes; /* of the panel's row */
     int64_t outputs;
+    const float *next;      /* the panel that is used after this one, or NULL */
+    bool own;               /* this panel has not been fetched ahead */
+    int64_t number, tiles;  /* of the line's first tile among those that use this panel, and how many do */
     rf_tile tile;           /* what all tiles of the line have in common */
 } line;
 
@@ -116,7 +119,16 @@ static void border_chunk(const line *at, rf_tile *tile, int64_t x0, int64_t x1, 
     store_rows(at, sums, x0, x1);
 }
 
-static void run_chunk(const line *at, int64_t chunk)
+static void fetch_ahead(const line *at, rf_tile *tile, int64_t number)
+{
+    const rf_direct_plan *plan = at->plan;
+    if (at->own && number == 0)
+        rf_tile_fetch_own(tile, at->vectors);
+    else if (at->next)
+        rf_tile_fetch_next(tile, at->next, plan->depth, at->vectors, number, at->tiles);
+}
+
+static void run_chunk(const line *at, int64_t chunk, int64_t number)
 {
     const rf_direct_plan *plan = at->plan;
     const rf_direct_axis *axis = &plan->spec.axis[LAST];
@@ -130,6 +142,7 @@ static void run_chunk(const line *at, int64_t chunk)
         return;
     }
     point(at, &tile, x0, first);
+    fetch_ahead(at, &tile, number);
     tile.output = at->output + x0 * axis->output;
     tile.output_step = axis->output;
     tile.residual = at->residual ? at->residual + x0 * axis->residual : NULL;
@@ -160,13 +173,26 @@ static void run_line(line at, const int64_t index[LAST], const block *box)
     for (int32_t k = 0; k < LAST; k++)
         enter_axis(&at, k, index[k]);
     for (int64_t chunk = box->begin[LAST]; chunk < box->end[LAST]; chunk++)
-        run_chunk(&at, chunk);
+        run_chunk(&at, chunk, at.number + chunk - box->begin[LAST]);
+}
+
+/* Says which panel of weights comes after the unit's, and how many tiles there are to fetch it. */
+static void set_fetching(line *at, const rf_kernel_call *call, const block *box, size_t unit)
+{
+    size_t panels = (size_t)at->plan->panels;
+    at->own = unit == call->begin;
+    if (unit + 1 < call->end && (unit + 1) % panels != 0)
+        at->next = at->weights + at->lanes * at->plan->depth;
+    at->tiles = 1;
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
+        at->tiles *= box->end[k] - box->begin[k];
 }
 
 static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, const source *from,
-                      const block *box, int64_t panel)
+                      const block *box, size_t unit)
 {
     const float *packed = call->packed;
+    const int64_t panel = (int64_t)(unit % (size_t)plan->panels);
     int64_t lanes = rf_direct_panel(plan), padded = plan->panels * lanes;
     const rf_window *last = &plan->spec.axis[LAST].window;
     line at = {.plan = plan, .from = from, .input = from->data};
@@ -180,11 +206,14 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
     at.tile.step = step_of(last->stride, from->strides[LAST]);
     at.tile.levels[LAST].input = step_of(last->dilation, from->strides[LAST]);
     at.tile.levels[LAST].weights = plan->taps_weight[LAST] * at.lanes;
-    int64_t index[LAST];
+    set_fetching(&at, call, box, unit);
+    int64_t index[LAST], line_tiles = box->end[LAST] - box->begin[LAST];
     for (index[0] = box->begin[0]; index[0] < box->end[0]; index[0]++)
         for (index[1] = box->begin[1]; index[1] < box->end[1]; index[1]++)
-            for (index[2] = box->begin[2]; index[2] < box->end[2]; index[2]++)
+            for (index[2] = box->begin[2]; index[2] < box->end[2]; index[2]++) {
                 run_line(at, index, box);
+                at.number += line_tiles;
+            }
 }
 
 static block block_of(const rf_direct_plan *plan, int64_t number)
@@ -277,6 +306,6 @@ void RF_ISA_NAME(rf_direct_run)(const void *given, const rf_kernel_call *call)
             box = block_of(plan, (int64_t)(unit / panels));
             from = source_of(plan, call, &box);
         }
-        run_panel(plan, call, &from, &box, (int64_t)(unit % panels));
+        run_panel(plan, call, &from, &box, unit);
     }
 }

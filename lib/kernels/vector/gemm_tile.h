@@ -25,6 +25,8 @@ typedef struct rf_tile {
     int64_t step;                 /* floats from a row to the next */
     int64_t length;               /* floats of a segment in each row */
     rf_tile_level levels[RF_TILE_LEVELS];
+    const float *ahead;           /* two lines of this are prefetched at each product, or NULL */
+    int64_t ahead_step;           /* floats from two such lines to the next */
     const float *start;           /* what the sums start from */
     int64_t start_step;           /* 0: the same for all rows */
     float *sums;                  /* receives whole vectors, densely, where `output` is NULL */
@@ -124,7 +126,8 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
 {
     rf_vec sums[RF_TILE_MAX_SUMS];
     const rf_tile_level *levels = tile->levels;
-    const int64_t step = tile->step, length = tile->length;
+    const int64_t step = tile->step, length = tile->length, ahead_step = tile->ahead_step;
+    const float *ahead = tile->ahead ? tile->ahead : tile->weights;
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++)
         sums[k] = rf_load(tile->start + k / vectors * tile->start_step + k % vectors * RF_LANES);
@@ -136,8 +139,12 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
                 const float *weights = tile->weights + i * levels[0].weights + j * levels[1].weights
                                        + k * levels[2].weights;
                 for (int64_t t = 0; t < levels[3].count; t++) {
-                    for (int64_t c = 0; c < length; c++)
+                    for (int64_t c = 0; c < length; c++) {
+                        __builtin_prefetch(ahead, 0, 2);
+                        __builtin_prefetch(ahead + ahead_step / 2, 0, 2);
+                        ahead += ahead_step;
                         rf_tile_step(sums, input + c, step, weights + c * vectors * RF_LANES, rows, vectors);
+                    }
                     input += levels[3].input;
                     weights += levels[3].weights;
                 }
@@ -151,6 +158,29 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++)
         rf_store(tile->sums + k * RF_LANES, sums[k]);
+}
+
+enum { RF_TILE_LINE = 16, RF_TILE_AHEAD = 1024 }; /* floats of a cache line, and of how far ahead a tile reads */
+
+/*
+ * Weights come from memory that a run has last seen a run ago. Tile `number` of the `tiles` that use a
+ * panel of `depth` rows fetches its share of the panel that is used `next`.
+ */
+RF_INLINE void rf_tile_fetch_next(rf_tile *tile, const float *next, int64_t depth, int64_t vectors,
+                                  int64_t number, int64_t tiles)
+{
+    int64_t shares = 1;
+    while (2 * shares <= tiles && shares < RF_TILE_LINE)
+        shares *= 2;
+    tile->ahead_step = number < shares ? vectors * RF_LANES / shares : 0;
+    tile->ahead = number < shares ? next + number * depth * tile->ahead_step : NULL;
+}
+
+/* The first tile of all has to fetch what it uses itself. */
+RF_INLINE void rf_tile_fetch_own(rf_tile *tile, int64_t vectors)
+{
+    tile->ahead = tile->weights + RF_TILE_AHEAD;
+    tile->ahead_step = vectors * RF_LANES;
 }
 
 /* The tile of that size. */

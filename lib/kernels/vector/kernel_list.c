@@ -21,4 +21,5 @@ const rf_kernels RF_ISA_NAME(rf_kernels) = {
     .resample = RF_ISA_NAME(rf_make_resample),
     .copy = RF_ISA_NAME(rf_make_copy),
     .fill = RF_ISA_NAME(rf_make_fill),
+    .spin = RF_ISA_NAME(rf_spin),
 };

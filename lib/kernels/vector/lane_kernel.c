@@ -7,11 +7,17 @@
 
 enum { LAST = RF_LAYER_AXES - 1, COLUMNS = 4 };
 
+/* Units that keep the threads of a large machine busy; rows that a unit has at most. */
+static const double enough_units = 64;
+enum { most_rows = 16 };
+
 typedef struct lane_plan {
     rf_window_layer layer;
-    int64_t width, channels;
-    int64_t block_floats;             /* of one block's weights */
-    rf_row_function *inside, *border; /* NULL: pixel by pixel */
+    int64_t channels;
+    int64_t row_weights, block_floats; /* floats of a row of taps, and of all, of one block */
+    const rf_row_kind *kind; /* NULL: pixel by pixel */
+    bool wide;               /* all outputs of a block see the same inputs */
+    int64_t rows;            /* that a tile may do at once */
 } lane_plan;
 
 /*
@@ -47,7 +53,8 @@ static void finish_part(float *to, rf_vec sum, const float *residual, rf_map map
     rf_copy_some(to + skip, lanes + skip, count);
 }
 
-static void finish_pixels(const lane_plan *plan, const rf_row_tile *at, const lane_block *block, const float *sums)
+static void finish_pixels(const lane_plan *plan, const rf_row_tile *at, const lane_block *block,
+                          const float *sums)
 {
     const rf_map map = plan->layer.spec.epilogue.map;
     bool whole = is_whole(block);
@@ -75,11 +82,10 @@ RF_INLINE void column_sums(const rf_row_tile *at, const lane_plan *plan, const r
     RF_UNROLL
     for (int p = 0; p < count; p++)
         v[p] = rf_load(at->start);
-    for (int64_t z = 0; z < at->counts[0]; z++)
-        for (int64_t y = 0; y < at->counts[1]; y++) {
-            const float *input = at->input + z * at->input_steps[0] + y * at->input_steps[1]
-                                 + taps->input * at->pixel;
-            const float *weights = at->weights + z * at->weight_steps[0] + y * at->weight_steps[1]
+    for (int64_t z = 0; z < at->planes; z++)
+        for (int64_t y = at->first_row; y < at->end_row; y++) {
+            const float *input = at->input + z * at->plane_step + y * at->row_step + taps->input * at->pixel;
+            const float *weights = at->weights + z * at->plane_weights + y * at->row_weights
                                    + taps->tap * RF_LANES;
             for (int64_t x = 0; x < taps->count; x++) {
                 rf_vec w = rf_load(weights + x * weight_step);
@@ -115,124 +121,219 @@ static bool alike(const rf_reach_axis *axis, const rf_reach *taps)
     return axis->period == 1;
 }
 
-static void run_columns(const lane_plan *plan, rf_row_tile at, const lane_block *block, int64_t begin, int64_t end)
+static void run_columns(const lane_plan *plan, rf_row_tile *at, const lane_block *block, int64_t begin,
+                        int64_t end)
 {
     const rf_reach_axis *axis = &plan->layer.axes[LAST];
-    float *output = at.output;
-    const float *residual = at.residual;
+    float *output = at->output;
+    const float *residual = at->residual;
     float sums[COLUMNS * RF_LANES];
-    for (int64_t x = begin; x < end; x += at.pixels) {
+    for (int64_t x = begin; x < end; x += at->pixels) {
         const rf_reach *taps = &axis->at[x];
-        at.pixels = block->lanes == RF_LANES && end - x >= COLUMNS && alike(axis, taps) ? COLUMNS : 1;
-        if (at.pixels == COLUMNS)
-            columns(&at, plan, taps, sums);
+        at->pixels = block->lanes == RF_LANES && end - x >= COLUMNS && alike(axis, taps) ? COLUMNS : 1;
+        if (at->pixels == COLUMNS)
+            columns(at, plan, taps, sums);
         else
-            single_column(&at, plan, taps, block->lanes, sums);
-        at.output = output + x * at.output_step;
-        at.residual = residual ? residual + x * at.residual_step : NULL;
-        finish_pixels(plan, &at, block, sums);
+            single_column(at, plan, taps, block->lanes, sums);
+        at->output = output + x * at->output_step;
+        at->residual = residual ? residual + x * at->residual_step : NULL;
+        finish_pixels(plan, at, block, sums);
     }
 }
 
 /* ---- Windows that have a tile ------------------------------------------------------------ */
 
-static void run_tiles(const lane_plan *plan, rf_row_tile at, const lane_block *block, int64_t begin, int64_t end)
+/* Tiles that follow each other from output x on, whole and with all taps on the input. */
+static int64_t inside_tiles(const rf_window *window, int64_t x, int64_t end)
+{
+    int64_t first = x * window->stride - window->pad_begin;
+    int64_t last = first + (RF_ROW_PIXELS - 1) * window->stride + window->kernel - 1;
+    if (first < 0 || last >= window->input)
+        return 0;
+    return rf_min((end - x) / RF_ROW_PIXELS, (window->input - 1 - last) / (RF_ROW_PIXELS * window->stride) + 1);
+}
+
+/* A tile by way of whole vectors of sums, of which not all lanes are stored. */
+static void run_part(const lane_plan *plan, rf_row_tile *at, const lane_block *block, rf_row_function *function,
+                     int64_t rows)
+{
+    float sums[RF_ROW_SUMS * RF_LANES], *output = at->output;
+    at->output = NULL;
+    at->sums = sums;
+    function(at);
+    at->output = output;
+    for (int64_t r = 0; r < rows; r++) {
+        finish_pixels(plan, at, block, sums + r * RF_ROW_PIXELS * RF_LANES);
+        at->output += at->output_row;
+        at->residual = at->residual ? at->residual + at->residual_row : NULL;
+    }
+}
+
+/* Whether the tile is at rows that the functions without row loops can do. */
+static bool is_square(const lane_plan *plan, const rf_row_tile *at, int64_t rows)
+{
+    const rf_row_kind *kind = plan->kind;
+    const rf_window *window = &plan->layer.axes[1].window;
+    return kind->square_inside && rows == RF_ROW_ROWS && at->planes == 1 && at->first_row == 0
+           && window->kernel == kind->kernel && (rows == 1 || window->stride == kind->stride)
+           && at->end_row == kind->kernel + (rows - 1) * kind->stride;
+}
+
+static void run_tiles(const lane_plan *plan, rf_row_tile *at, const lane_block *block, int64_t rows,
+                      int64_t begin, int64_t end)
 {
     const rf_window *window = &plan->layer.axes[LAST].window;
-    float *output = at.output, sums[RF_ROW_PIXELS * RF_LANES];
-    const float *residual = at.residual;
-    bool direct = is_whole(block);
-    int64_t last = (RF_ROW_PIXELS - 1) * window->stride + window->kernel - 1;
-    at.extent = window->input;
-    at.sums = sums;
-    for (int64_t x = begin; x < end; x += RF_ROW_PIXELS) {
-        at.first = x * window->stride - window->pad_begin;
-        at.pixels = rf_min(end - x, RF_ROW_PIXELS);
-        at.output = direct ? output + x * at.output_step : NULL;
-        at.residual = residual ? residual + x * at.residual_step : NULL;
-        if (at.pixels == RF_ROW_PIXELS && at.first >= 0 && at.first + last < window->input)
-            plan->inside(&at);
+    float *output = at->output;
+    const float *residual = at->residual;
+    bool whole = is_whole(block), square = is_square(plan, at, rows);
+    rf_row_function *inside = square ? plan->kind->square_inside : plan->kind->inside[rows - 1];
+    rf_row_function *border = square ? plan->kind->square_border : plan->kind->border[rows - 1];
+    at->extent = window->input;
+    for (int64_t x = begin; x < end; x += at->pixels) {
+        int64_t tiles = inside_tiles(window, x, end);
+        rf_row_function *function = tiles ? inside : border;
+        tiles = whole ? rf_max(tiles, 1) : 1;
+        at->first = x * window->stride - window->pad_begin;
+        at->pixels = rf_min(end - x, tiles * RF_ROW_PIXELS);
+        at->output = output + x * at->output_step;
+        at->residual = residual ? residual + x * at->residual_step : NULL;
+        if (whole)
+            function(at);
         else
-            plan->border(&at);
-        if (direct)
-            continue;
-        at.output = output + x * at.output_step;
-        finish_pixels(plan, &at, block, sums);
+            run_part(plan, at, block, function, rows);
     }
 }
 
 /* ---- Units ------------------------------------------------------------------------------ */
 
-/* Enters the taps of one outer axis; false where none is on the input. */
-static bool enter_axis(const lane_plan *plan, rf_row_tile *at, int32_t k, int64_t i, int64_t weight_step)
+/* Enters the taps of one row. */
+static void enter_row(const lane_plan *plan, rf_row_tile *at, int64_t y)
 {
-    const rf_window_layer *layer = &plan->layer;
-    const rf_reach *taps = &layer->axes[k].at[i];
-    at->output += i * layer->output[k];
-    if (at->residual)
-        at->residual += i * layer->residual[k];
-    at->counts[k] = taps->count;
-    at->input += taps->input * layer->input[k];
-    at->weights += taps->tap * weight_step;
-    at->input_steps[k] = layer->tap_step[k];
-    at->weight_steps[k] = layer->axes[k].tap_step * weight_step;
-    return taps->count > 0;
+    const rf_reach_axis *axis = &plan->layer.axes[1];
+    const rf_reach *taps = &axis->at[y];
+    int64_t weights = plan->row_weights;
+    at->first_row = 0;
+    at->end_row = taps->count;
+    at->input += taps->input * plan->layer.input[1];
+    at->weights += taps->tap * weights;
+    at->row_step = plan->layer.tap_step[1];
+    at->row_weights = axis->tap_step * weights;
 }
 
-/* The row of a unit, at its first block of channels. */
-static rf_row_tile row_at(const lane_plan *plan, const rf_kernel_call *call, const rf_layer_spot *spot)
+/* Enters the taps of row y and the next. */
+static void enter_rows(const lane_plan *plan, rf_row_tile *at, int64_t y)
+{
+    const rf_window *window = &plan->layer.axes[1].window;
+    int64_t top = y * window->stride - window->pad_begin;
+    at->first_row = rf_max(-top, 0);
+    at->end_row = rf_min(window->kernel + window->stride, window->input - top);
+    at->taps = window->kernel;
+    at->row_stride = window->stride;
+    at->row_step = plan->layer.input[1];
+    at->row_weights = plan->row_weights;
+    if (at->first_row < at->end_row)
+        at->input += (top + at->first_row) * at->row_step;
+}
+
+/* The steps of all tiles of a unit; field by field, for vectors that copy them would wait for the stores. */
+static void set_tile(const lane_plan *plan, rf_row_tile *at)
 {
     const rf_window_layer *layer = &plan->layer;
-    rf_row_tile at = {
-        .pixel = layer->input[LAST], .output_step = layer->output[LAST], .residual_step = layer->residual[LAST],
-        .map = layer->spec.epilogue.map,
-    };
-    at.start = call->packed;
-    at.weights = at.start + layer->blocks * RF_LANES;
-    at.input = (const float *)call->data[0] + spot->batch * layer->input_batch;
-    at.output = (float *)call->data[1] + spot->batch * layer->output_batch;
+    at->pixel = layer->input[LAST];
+    at->channels = layer->inputs;
+    at->output_step = layer->output[LAST];
+    at->residual_step = layer->residual[LAST];
+    at->output_row = layer->output[1];
+    at->residual_row = layer->residual[1];
+    at->map = layer->spec.epilogue.map;
+    at->plane_step = layer->tap_step[0];
+    at->plane_weights = layer->axes[0].tap_step * layer->axes[1].window.kernel * plan->row_weights;
+}
+
+/* The first floats of a block of channels. */
+typedef struct lane_place {
+    const float *input, *weights, *residual;
+    float *output;
+    int64_t planes;
+} lane_place;
+
+static lane_place place_of(const lane_plan *plan, const rf_kernel_call *call, const rf_layer_spot *spot,
+                           const lane_block *block)
+{
+    const rf_window_layer *layer = &plan->layer;
+    const rf_reach *taps = &layer->axes[0].at[spot->z];
+    const float *weights = (const float *)call->packed + layer->blocks * RF_LANES;
+    int64_t input = plan->wide ? block->first / layer->outputs * layer->inputs : block->first;
+    lane_place place = {.planes = taps->count, .weights = weights + spot->block * plan->block_floats};
+    place.weights += taps->tap * layer->axes[1].window.kernel * plan->row_weights;
+    place.input = (const float *)call->data[0] + spot->batch * layer->input_batch + input
+                  + taps->input * layer->input[0];
+    place.output = (float *)call->data[1] + spot->batch * layer->output_batch + block->first
+                   + spot->z * layer->output[0];
     if (layer->spec.epilogue.residual)
-        at.residual = (const float *)call->data[2] + spot->batch * layer->residual_batch;
-    int64_t row = layer->axes[LAST].window.kernel * plan->width * RF_LANES;
-    bool some = enter_axis(plan, &at, 0, spot->z, layer->axes[1].window.kernel * row);
-    if (!enter_axis(plan, &at, 1, spot->y, row) || !some)
-        at.counts[0] = 0;
-    return at;
+        place.residual = (const float *)call->data[2] + spot->batch * layer->residual_batch + block->first
+                         + spot->z * layer->residual[0];
+    return place;
 }
 
-static void run_block(const lane_plan *plan, rf_row_tile at, const rf_layer_spot *spot)
+static void run_unit(const lane_plan *plan, const rf_kernel_call *call, const rf_layer_spot *spot,
+                     rf_row_tile *at)
 {
     const rf_reach_axis *last = &plan->layer.axes[LAST];
-    lane_block block = block_of(plan, spot->block);
-    at.start += spot->block * RF_LANES;
-    at.weights += spot->block * plan->block_floats;
-    at.input += block.first;
-    at.output += block.first;
-    if (at.residual)
-        at.residual += block.first;
+    const lane_block block = block_of(plan, spot->block);
+    const lane_place place = place_of(plan, call, spot, &block);
     int64_t begin = spot->begin * last->period, end = rf_min(spot->end * last->period, last->window.output);
-    if (plan->inside)
-        run_tiles(plan, at, &block, begin, end);
-    else
-        run_columns(plan, at, &block, begin, end);
+    int64_t end_row = spot->y + spot->rows, rows;
+    at->start = (const float *)call->packed + spot->block * RF_LANES;
+    at->planes = place.planes;
+    for (int64_t y = spot->y; y < end_row; y += rows) {
+        rows = rf_min(plan->rows, end_row - y);
+        at->input = place.input;
+        at->weights = place.weights;
+        at->output = place.output + y * at->output_row;
+        at->residual = place.residual ? place.residual + y * at->residual_row : NULL;
+        if (rows > 1)
+            enter_rows(plan, at, y);
+        else
+            enter_row(plan, at, y);
+        if (plan->kind)
+            run_tiles(plan, at, &block, rows, begin, end);
+        else
+            run_columns(plan, at, &block, begin, end);
+    }
 }
 
 static void run(const void *given, const rf_kernel_call *call)
 {
     const lane_plan *plan = given;
     rf_layer_spot spot = rf_layer_spot_of(&plan->layer, call->begin);
-    rf_row_tile at = row_at(plan, call, &spot);
+    rf_row_tile at;
+    set_tile(plan, &at);
     for (size_t unit = call->begin; unit < call->end; unit++) {
-        run_block(plan, at, &spot);
+        run_unit(plan, call, &spot, &at);
         rf_layer_next(&plan->layer, &spot);
-        if (unit + 1 < call->end && (spot.block == 0 || !plan->layer.blocks_last))
-            at = row_at(plan, call, &spot);
     }
 }
 
 /* ---- Plan ------------------------------------------------------------------------------- */
 
-/* Biases of all blocks, then [block][tap][channel of the group][lane]. */
+/* [row of taps][input channel of a group][tap of a row][lane]. */
+static float *pack_block(const lane_plan *plan, const lane_block *block, float *to)
+{
+    const rf_window_layer *layer = &plan->layer;
+    int64_t kernel = layer->axes[LAST].window.kernel;
+    for (int64_t row = 0; row < layer->taps; row += kernel)
+        for (int64_t c = 0; c < layer->inputs; c++)
+            for (int64_t tap = row; tap < row + kernel; tap++)
+                for (int64_t lane = 0; lane < RF_LANES; lane++) {
+                    int64_t channel = block->first + lane, group = channel / layer->outputs;
+                    *to++ = lane < block->lanes
+                                ? rf_layer_weight(layer, group, channel % layer->outputs, c, tap) : 0;
+                }
+    return to;
+}
+
+/* Biases of all blocks, then their weights. */
 static void pack(const void *given, void *packed)
 {
     const lane_plan *plan = given;
@@ -242,40 +343,50 @@ static void pack(const void *given, void *packed)
         lane_block block = block_of(plan, number);
         for (int64_t lane = 0; lane < RF_LANES; lane++)
             *bias++ = lane < block.lanes ? rf_layer_bias(layer, block.first + lane) : 0;
-        for (int64_t tap = 0; tap < layer->taps; tap++)
-            for (int64_t c = 0; c < plan->width; c++)
-                for (int64_t lane = 0; lane < RF_LANES; lane++) {
-                    int64_t channel = block.first + lane, group = channel / plan->width;
-                    *weights++ = lane < block.lanes
-                                     ? rf_layer_weight(layer, group, channel % plan->width, c, tap) : 0;
-                }
+        weights = pack_block(plan, &block, weights);
     }
 }
 
-/* Finds a tile; true where there is one, or where the layer can do without. */
+/* Finds tiles; true where there are some, or where the layer can do without. */
 static bool choose(const rf_convolution_spec *spec, lane_plan *plan)
 {
-    const rf_window *window = &spec->windows[spec->axes - 1];
+    const rf_window *windows = spec->windows, *last = &windows[spec->axes - 1];
+    int64_t inputs = spec->input.dims[1] / spec->groups, width = spec->output.dims[1] / spec->groups;
     plan->channels = spec->output.dims[1];
-    plan->width = plan->channels / spec->groups;
-    if (!spec->transposed && window->dilation == 1 && plan->channels >= RF_LANES) {
-        plan->inside = RF_ISA_NAME(rf_row_of)(plan->width, window->kernel, window->stride, true);
-        plan->border = RF_ISA_NAME(rf_row_of)(plan->width, window->kernel, window->stride, false);
+    plan->rows = 1;
+    if (!spec->transposed && last->dilation == 1 && plan->channels >= RF_LANES) {
+        plan->wide = width % RF_LANES == 0;
+        if (plan->wide || inputs == width)
+            plan->kind = RF_ISA_NAME(rf_row_of)(plan->wide ? RF_ROW_WIDE : width, last->kernel, last->stride);
+        if (plan->kind && spec->axes > 1 && windows[spec->axes - 2].dilation == 1)
+            plan->rows = RF_ROW_ROWS;
     }
-    return plan->inside || plan->width == 1;
+    return plan->kind || (width == 1 && inputs == 1);
 }
 
 static bool packed_floats(lane_plan *plan, int64_t blocks, uint64_t *floats)
 {
     int64_t all;
-    return rf_checked_mul(plan->layer.taps, plan->width * RF_LANES, &plan->block_floats)
+    plan->row_weights = plan->layer.axes[LAST].window.kernel * plan->layer.inputs * RF_LANES;
+    return rf_checked_mul(plan->layer.taps, plan->layer.inputs * RF_LANES, &plan->block_floats)
         && rf_checked_add(plan->block_floats, RF_LANES, &all) && rf_checked_mul(all, blocks, floats)
         && *floats <= SIZE_MAX / sizeof(float);
 }
 
+/* Rows of a unit: the more, the more often a row of inputs is still near; and yet enough units. */
+static int64_t band_of(const lane_plan *plan, int64_t blocks)
+{
+    const rf_window_layer *layer = &plan->layer;
+    if (!plan->kind)
+        return 1;
+    double planes = (double)layer->batch * (double)layer->axes[0].window.output * (double)blocks;
+    double rows = (double)layer->axes[1].window.output * planes / enough_units;
+    return rows >= most_rows ? most_rows : rf_max((int64_t)rows / 2 * 2, 2);
+}
+
 bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
-    if (spec->groups < 1 || spec->axes < 1 || spec->input.dims[1] != spec->output.dims[1])
+    if (spec->groups < 1 || spec->axes < 1)
         return false;
     lane_plan *plan = RF_TAKE(arena, lane_plan, 1);
     if (!plan || !choose(spec, plan) || !rf_layer_make(spec, arena, &plan->layer))
@@ -284,8 +395,8 @@ bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena
     uint64_t floats;
     if (!packed_floats(plan, blocks, &floats))
         return false;
-    *work = (rf_work){.algorithm = plan->inside ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
+    *work = (rf_work){.algorithm = plan->kind ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
                       .packed_bytes = floats * sizeof(float), .pack = pack};
-    rf_layer_cut(&plan->layer, blocks, work->packed_bytes, work);
+    rf_layer_cut(&plan->layer, blocks, band_of(plan, blocks), work->packed_bytes, work);
     return true;
 }

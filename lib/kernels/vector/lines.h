@@ -52,17 +52,6 @@ RF_INLINE void rf_scatter_any(float *to, int64_t step, rf_vec v, int64_t count)
         rf_scatter(to, step, v, count);
 }
 
-/* The larger, or NaN where either is. */
-RF_INLINE rf_vec rf_vmax(rf_vec a, rf_vec b)
-{
-    return rf_select((a > b) | (a != a), a, b);
-}
-
-RF_INLINE rf_vec rf_vmin(rf_vec a, rf_vec b)
-{
-    return rf_select((a < b) | (a != a), a, b);
-}
-
 /* map() of `count` elements; the two lines may be the same. In map_kernel.c. */
 void RF_ISA_NAME(rf_map_line)(float *to, int64_t to_step, const float *from, int64_t from_step,
                               int64_t count, rf_map map);

@@ -21,4 +21,7 @@ bool RF_ISA_NAME(rf_make_resample)(const rf_resample_spec *spec, rf_arena *arena
 bool RF_ISA_NAME(rf_make_copy)(const rf_copy_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_fill)(const rf_fill_spec *spec, rf_arena *arena, rf_work *work);
 
+/* Does multiply-adds that wait for nothing, in proportion to `steps`, and tells how many. */
+uint64_t RF_ISA_NAME(rf_spin)(uint64_t steps);
+
 #endif

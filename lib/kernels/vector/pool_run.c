@@ -11,7 +11,7 @@ enum { LAST = RF_POOL_AXES - 1 };
 /* The larger, or NaN where either is. */
 RF_INLINE rf_vec larger(rf_vec most, rf_vec x)
 {
-    return rf_select((x > most) | (x != x), x, most);
+    return rf_vmax(x, most);
 }
 
 /* The first vector, or with few `lanes` the first part of it. */

@@ -259,6 +259,6 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
         return false;
     *work = (rf_work){.algorithm = "tiles of like taps", .plan = plan, .run = run,
                       .packed_bytes = floats * sizeof(float), .pack = pack};
-    rf_layer_cut(&plan->layer, layer->groups * plan->panels, work->packed_bytes, work);
+    rf_layer_cut(&plan->layer, layer->groups * plan->panels, 1, work->packed_bytes, work);
     return true;
 }

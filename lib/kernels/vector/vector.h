@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/vector/vector_isa.h"
+
 #define RF_JOIN2(a, b) a##_##b
 #define RF_JOIN(a, b) RF_JOIN2(a, b)
 /* The name of a function or table of this instruction set: rf_make_map becomes rf_make_map_avx512. */
@@ -84,12 +86,23 @@ RF_INLINE rf_vec rf_select(rf_ivec mask, rf_vec a, rf_vec b)
 /* x < low ? low : x; NaN stays. */
 RF_INLINE rf_vec rf_at_least(rf_vec x, rf_vec low)
 {
-    return rf_select(x < low, low, x);
+    return RF_LARGER(low, x);
 }
 
 RF_INLINE rf_vec rf_at_most(rf_vec x, rf_vec high)
 {
-    return rf_select(x > high, high, x);
+    return RF_SMALLER(high, x);
+}
+
+/* The larger, or NaN where either is. */
+RF_INLINE rf_vec rf_vmax(rf_vec a, rf_vec b)
+{
+    return RF_LARGEST(a, b);
+}
+
+RF_INLINE rf_vec rf_vmin(rf_vec a, rf_vec b)
+{
+    return RF_SMALLEST(a, b);
 }
 
 #endif

@@ -29,6 +29,25 @@ RF_INLINE rf_vec rf_vcopysign(rf_vec x, rf_vec sign)
 
 /* ---- Rounding, exact -------------------------------------------------------------------- */
 
+#ifdef RF_NEAREST
+
+RF_INLINE rf_vec rf_vround(rf_vec x)
+{
+    return RF_NEAREST(x);
+}
+
+RF_INLINE rf_vec rf_vfloor(rf_vec x)
+{
+    return RF_BELOW(x);
+}
+
+RF_INLINE rf_vec rf_vceil(rf_vec x)
+{
+    return RF_ABOVE(x);
+}
+
+#else
+
 /* From here on a float has no fraction; adding it rounds a smaller one to an integer. */
 #define RF_NO_FRACTION 0x1p23f
 
@@ -52,6 +71,8 @@ RF_INLINE rf_vec rf_vceil(rf_vec x)
     return rf_vcopysign(near + rf_select(near < x, rf_set(1), rf_set(0)), x);
 }
 
+#endif
+
 /* Correctly rounded. A loop over an array is what compilers turn into one instruction. */
 RF_INLINE rf_vec rf_vsqrt(rf_vec x)
 {
@@ -64,21 +85,35 @@ RF_INLINE rf_vec rf_vsqrt(rf_vec x)
 
 /* ---- Exponentials ----------------------------------------------------------------------- */
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2 and a little; n as an integer in `*n`. |x| < 1000. */
-RF_INLINE rf_vec rf_vreduce_exp(rf_vec x, rf_ivec *n)
+/*
+ * x = n ln 2 + r, |r| <= ln 2 / 2 and a little. The low bits of `*biased` are n + bias, so that
+ * shifted up they are the exponent of a power of two. |x| < 1000.
+ */
+RF_INLINE rf_vec rf_vreduce_exp(rf_vec x, const float bias, rf_vec *n, rf_uvec *biased)
 {
-    const float shift = 0x1.8p23f; /* the sum's low bits are n */
+    const float shift = 0x1.8p23f + bias;
     rf_vec shifted = x * 0x1.715476p+0f + shift;
-    rf_vec count = shifted - shift;
-    *n = (rf_ivec)((rf_uvec)shifted - UINT32_C(0x4b400000));
+    *n = shifted - shift;
+    *biased = (rf_uvec)shifted;
     /* The first part of ln 2 has 10 bits: its product with n is exact, fused or not. */
-    return x - count * 0x1.63p-1f - count * -0x1.bd0106p-13f;
+    return x - *n * 0x1.63p-1f - *n * -0x1.bd0106p-13f;
 }
 
-/* 2^n for n in -126 .. 127. */
-RF_INLINE rf_vec rf_vpower_of_two(rf_ivec n)
+/* 2^n, of which the bits are n + 127; higher bits don't matter. */
+RF_INLINE rf_vec rf_vpower_of_two(rf_uvec bits)
 {
-    return (rf_vec)(((rf_uvec)n + UINT32_C(127)) << 23);
+    return (rf_vec)(bits << 23);
+}
+
+/* exp(r) for a reduced r. */
+RF_INLINE rf_vec rf_vexp_reduced(rf_vec r)
+{
+    rf_vec q = r * 0x1.6ab89ep-10f + 0x1.123d7p-7f;
+    q = q * r + 0x1.55585ap-5f;
+    q = q * r + 0x1.55548cp-3f;
+    q = q * r + 0x1.fffffcp-2f;
+    q = q * r + 1;
+    return q * r + 1;
 }
 
 /* exp(r) - 1 for a reduced r. */
@@ -92,39 +127,77 @@ RF_INLINE rf_vec rf_vexpm1_reduced(rf_vec r)
     return r + r * r * q;
 }
 
-/* 1 ulp, subnormal results included. */
+/* Where the result is 0 or infinite, and what comes before it doesn't overflow. */
+#define RF_EXP_LEAST (-105)
+#define RF_EXP_MOST 90
+
+RF_INLINE rf_vec rf_vlimit_exp(rf_vec x)
+{
+    return rf_at_most(rf_at_least(x, rf_set(RF_EXP_LEAST)), rf_set(RF_EXP_MOST));
+}
+
+#ifdef RF_SCALE
+
+/* 1 ulp, 1.2 where products and sums are not fused, subnormal results included. */
 RF_INLINE rf_vec rf_vexp(rf_vec x)
 {
-    rf_ivec n;
-    /* Beyond these the result is 0 or infinite; two factors keep each a normal number. */
-    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, rf_set(-105)), rf_set(90)), &n);
-    rf_ivec half = n >> 1;
-    return (rf_vexpm1_reduced(r) + 1) * rf_vpower_of_two(half) * rf_vpower_of_two(n - half);
+    rf_vec n;
+    rf_uvec unused;
+    rf_vec r = rf_vreduce_exp(rf_vlimit_exp(x), 0, &n, &unused);
+    return RF_SCALE(rf_vexp_reduced(r), n);
+}
+
+#else
+
+/* The same: two factors keep each a normal number. */
+RF_INLINE rf_vec rf_vexp(rf_vec x)
+{
+    rf_vec n;
+    rf_uvec twice;
+    rf_vec r = rf_vreduce_exp(rf_vlimit_exp(x), 254, &n, &twice);
+    rf_uvec half = twice >> 1;
+    return rf_vexp_reduced(r) * rf_vpower_of_two(half) * rf_vpower_of_two(twice - half);
+}
+
+#endif
+
+/* exp(x) - 1, halved, for x from -40 to 89. */
+RF_INLINE rf_vec rf_vhalf_expm1(rf_vec x)
+{
+    rf_vec n;
+    rf_uvec less;
+    rf_vec r = rf_vreduce_exp(x, 126, &n, &less);
+    rf_vec half = rf_vpower_of_two(less);
+    return half * rf_vexpm1_reduced(r) + (half - 0.5f);
 }
 
 /* exp(x) - 1, 1 ulp. */
 RF_INLINE rf_vec rf_vexpm1(rf_vec x)
 {
-    rf_ivec n;
-    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, rf_set(-40)), rf_set(89)), &n);
-    rf_vec half = rf_vpower_of_two(n - 1);
-    rf_vec grown = (half * rf_vexpm1_reduced(r) + (half - 0.5f)) * 2;
+    rf_vec grown = rf_vhalf_expm1(rf_at_most(rf_at_least(x, rf_set(-40)), rf_set(89))) * 2;
     /* Keeps -0 and subnormal numbers. */
     return rf_select(rf_vabs(x) < rf_set(0x1p-30f), x, grown);
 }
 
-/* 1 / (1 + exp(-x)), 2.5 ulp where it is a normal number. */
+/*
+ * 1 / (1 + exp(-x)), 2.5 ulp where it is a normal number: 2^n / (2^n + exp(-r)) for x = n ln 2 + r.
+ * The power is held 2^64 times as large, which leaves the smallest results their last bits.
+ */
 RF_INLINE rf_vec rf_vsigmoid(rf_vec x)
 {
-    rf_vec e = rf_vexp(-rf_vabs(x));
-    return rf_select(x < rf_set(0), e, rf_set(1)) / (1 + e);
+    rf_vec n;
+    rf_uvec biased;
+    /* Beyond these the result is 0 or 1. */
+    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, rf_set(-110)), rf_set(30)), 127 + 64, &n, &biased);
+    rf_vec power = rf_vpower_of_two(biased);
+    return power / (power * 0x1p-64f + rf_vexp_reduced(-r)) * 0x1p-64f;
 }
 
 /* 2.5 ulp. */
 RF_INLINE rf_vec rf_vtanh(rf_vec x)
 {
-    rf_vec e = rf_vexpm1(-2 * rf_vabs(x));
-    return rf_vcopysign(e / (2 + e), x);
+    rf_vec half = rf_vhalf_expm1(rf_at_least(-2 * rf_vabs(x), rf_set(-40)));
+    return rf_vcopysign(half / (1 + half), x);
 }
 
 /* x tanh(log(1 + exp(x))) is x w / (w + 2), w = e (e + 2), e = exp(x). */

@@ -7,7 +7,7 @@
 #include "kernels/vector/winograd_plan.h"
 
 /* A block's transformed inputs, and with them the sums, stay in a level 2 cache. */
-static const int64_t block_bytes = 448 * 1024;
+static const int64_t block_bytes = 576 * 1024;
 static const int64_t most_bytes = 16 * 1024 * 1024; /* of the smallest block, for very many channels */
 enum { BLOCK_TILES = 28 };
 
@@ -80,7 +80,7 @@ static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, 
 
 /* In the cycles of rf_tile_choose, of one vector product. */
 static const double input_cycles = 6.0, output_cycles = 6.5; /* of a vector of a point's inputs, or sums */
-static const double byte_cycles = 0.2;                       /* of weights that come from memory */
+static const double byte_cycles = 0.14;                      /* of weights that come from memory, while products are made */
 static const double gain = 0.92;           /* a tile must take less of a direct convolution's time */
 static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */
 enum {
@@ -95,13 +95,18 @@ static bool is_accurate(const rf_winograd_plan *plan)
            || plan->spec.input.dims[1] <= MOST_CHANNELS_6X6;
 }
 
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static double direct_cycles(const rf_convolution_spec *spec)
 {
     const rf_strided *output = &spec->output;
     double cycles, channels = (double)spec->input.dims[1];
     RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], &cycles);
     cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
-    return cycles + byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float);
+    return greater(cycles, byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
 }
 
 static double tiled_cycles(const rf_winograd_plan *plan)
@@ -109,9 +114,9 @@ static double tiled_cycles(const rf_winograd_plan *plan)
     double points = (double)plan->point_count, tiles = (double)plan->tile_count, sums;
     double depth = (double)plan->depth, lanes = (double)(plan->panels * rf_winograd_panel(plan));
     RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], &sums);
-    double cycles = points * depth * sums * (double)plan->blocks;
-    cycles += points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
-    return cycles + byte_cycles * points * depth * lanes * sizeof(float);
+    double cycles = greater(points * depth * sums * (double)plan->blocks,
+                            byte_cycles * points * depth * lanes * sizeof(float));
+    return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
 }
 
 static bool choose(const rf_convolution_spec *spec, int best[2])
@@ -162,6 +167,8 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
         || !rf_checked_mul(floats, sizeof(float), &bytes) || bytes > SIZE_MAX / 2
         || !rf_checked_mul(plan->panels, plan->blocks, &units) || (uint64_t)units > SIZE_MAX)
         return false;
+    work->packing_parts = (size_t)plan->panels;
+    work->pack_part = RF_ISA_NAME(rf_winograd_pack_part);
     scratch = (uint64_t)(plan->input_step + plan->sums_step) * (uint64_t)plan->point_count;
     work->packed_bytes = bytes;
     work->scratch_bytes = scratch * sizeof(float);

@@ -50,6 +50,7 @@ static inline int64_t rf_winograd_panel_weights(const rf_winograd_plan *plan, in
 }
 
 void RF_ISA_NAME(rf_winograd_pack)(const void *plan, void *packed);
+void RF_ISA_NAME(rf_winograd_pack_part)(const void *plan, void *packed, size_t panel);
 void RF_ISA_NAME(rf_winograd_run)(const void *plan, const rf_kernel_call *call);
 
 #endif

@@ -122,6 +122,7 @@ static void transform_inputs(const block *at)
 static void sum_points(const block *at, int64_t panel)
 {
     const rf_winograd_plan *plan = at->plan;
+    const bool last = panel + 1 == plan->panels;
     int64_t vectors = rf_winograd_panel_vectors(plan, panel), lanes = vectors * RF_LANES;
     rf_tile tile = {.step = RF_LANES, .length = RF_LANES, .start = zeros_of(plan, at->call)};
     tile.levels[0].count = tile.levels[1].count = tile.levels[2].count = 1;
@@ -134,6 +135,10 @@ static void sum_points(const block *at, int64_t panel)
             tile.input = at->inputs + point * plan->input_step + begin * plan->depth;
             tile.levels[3].input = rows * RF_LANES;
             tile.sums = at->sums + point * plan->sums_step + begin * lanes;
+            if (!last || point + 1 < plan->point_count)
+                rf_tile_fetch_next(&tile, tile.weights + plan->depth * lanes, plan->depth, vectors, chunk, at->chunks);
+            else
+                tile.ahead = NULL;
             RF_ISA_NAME(rf_tile_of)(rows, vectors)(&tile);
         }
         tile.weights += plan->depth * lanes;
