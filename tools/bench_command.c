@@ -15,7 +15,7 @@ static const char help[] =
     "  -i, --input NAME=SHAPE   shape of an input, such as data=1x3x224x224; repeatable\n"
     "  -t, --threads N          threads, 1 by default\n"
     "  -r, --runs R             timed runs, 20 by default, after two that are not\n"
-    "  -l, --layers             also the median time of each step\n"
+    "  -l, --layers             also the median time of each step, and its share of the processor's peak\n"
     "      --isa NAME           no better instruction set than avx512, avx2 or baseline\n"
     "      --exact              only algorithms that round as a sum of products does\n"
     "  -f, --format FORMAT      text (default) or json\n"
@@ -155,6 +155,38 @@ static int time_steps(trial *it, size_t runs, bench_result *result)
     return status == RF_OK ? code : complain(it->path, "%s", error.message);
 }
 
+/* ---- Speeds ------------------------------------------------------------------------------- */
+
+uint64_t bench_macs(const bench_result *result, const rf_model_step *step)
+{
+    const rf_analysis *analysis = result->analysis;
+    return step->index < analysis->layer_count ? analysis->layers[step->index].dense.macs : 0;
+}
+
+double bench_gflops(uint64_t macs, double ms)
+{
+    return ms > 0 ? 2e-6 * (double)macs / ms : 0;
+}
+
+double bench_share(const bench_result *result, double gflops)
+{
+    return result->peak_gflops > 0 ? gflops / (result->peak_gflops * (double)result->threads) : 0;
+}
+
+/* The best of several stretches, each long enough for the clock and short enough not to be disturbed. */
+static double measure_peak(const rf_model *model)
+{
+    enum { STRETCHES = 60, STEPS = 20000 };
+    double best = 0;
+    for (int i = 0; i < STRETCHES; i++) {
+        double start = trial_clock();
+        uint64_t macs = rf_model_spin(model, STEPS);
+        double reached = bench_gflops(macs, trial_clock() - start);
+        best = reached > best ? reached : best;
+    }
+    return best;
+}
+
 static int measure(const bench_request *request, const open_model *model, double load_ms)
 {
     trial it;
@@ -167,6 +199,7 @@ static int measure(const bench_request *request, const open_model *model, double
     if (code == DONE) {
         rf_model_memory memory = rf_model_memory_needed(it.model);
         result.model = it.model;
+        result.analysis = model->analysis;
         result.compile_ms = it.compile_ms;
         result.arena_bytes = memory.arena_bytes + memory.worker_bytes * (uint64_t)(request->threads - 1);
         result.packed_bytes = memory.packed_bytes;
@@ -175,6 +208,8 @@ static int measure(const bench_request *request, const open_model *model, double
     }
     if (code == DONE && request->layers)
         code = time_steps(&it, (size_t)request->runs, &result);
+    if (result.step_ms)
+        result.peak_gflops = measure_peak(it.model);
     if (code == DONE)
         code = request->format == JSON ? print_bench_json(&result) : print_bench_text(&result);
     free(result.step_ms);

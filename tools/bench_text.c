@@ -3,22 +3,23 @@
 
 #include <stdio.h>
 
-/* Twice the multiply-adds over the time. */
-static double gflops(uint64_t operations, double ms)
+static void print_speed(const bench_result *result, uint64_t macs, double ms)
 {
-    return ms > 0 ? 2e-6 * (double)operations / ms : 0;
+    double gflops = bench_gflops(macs, ms);
+    if (macs)
+        printf("%9.2f  %4.0f %%  ", gflops, 100 * bench_share(result, gflops));
+    else
+        printf("%9s  %6s  ", "-", "-");
 }
 
 static void print_steps(const bench_result *result)
 {
-    printf("\n%9s  %9s  %-28s  %s\n", "ms", "GFLOP/s", "algorithm", "layer");
+    printf("peak %.1f GFLOP/s a thread, by multiply-adds in registers\n", result->peak_gflops);
+    printf("\n%9s  %9s  %6s  %-28s  %s\n", "ms", "GFLOP/s", "share", "algorithm", "layer");
     for (size_t s = 0; s < result->step_count; s++) {
         rf_model_step step = rf_model_step_at(result->model, s);
         printf("%9.4f  ", result->step_ms[s]);
-        if (step.operations)
-            printf("%9.2f  ", gflops(step.operations, result->step_ms[s]));
-        else
-            printf("%9s  ", "-");
+        print_speed(result, bench_macs(result, &step), result->step_ms[s]);
         printf("%-28s  ", step.algorithm);
         print_name(step.layer);
         printf(" (");

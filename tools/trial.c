@@ -60,17 +60,11 @@ static int bind_inputs(trial *it)
     return DONE;
 }
 
-static int make_session(trial *it, size_t threads)
+static int make_session(trial *it, const rf_executor *executor)
 {
     rf_error error;
     rf_session_options options = RF_SESSION_OPTIONS_DEFAULT;
-    rf_executor executor;
-    if (threads > 1) {
-        if (rf_threads_make(threads, &it->threads, &error) != RF_OK)
-            return complain(it->path, "%s", error.message);
-        executor = rf_threads_executor(it->threads);
-        options.executor = &executor;
-    }
+    options.executor = executor;
     if (rf_session_make(it->model, &options, &it->session, &error) != RF_OK)
         return complain(it->path, "%s", error.message);
     return bind_inputs(it);
@@ -79,7 +73,12 @@ static int make_session(trial *it, size_t threads)
 int trial_open(trial *it, const open_model *model, rf_compile_options *options, size_t threads)
 {
     rf_error error;
+    rf_executor executor = {.workers = 1};
     *it = (trial){.path = model->path};
+    if (threads > 1 && rf_threads_make(threads, &it->threads, &error) != RF_OK)
+        return complain(it->path, "%s", error.message);
+    if (threads > 1)
+        executor = rf_threads_executor(it->threads);
     rf_binding *bindings = calloc(model->analysis->input_count + 1, sizeof *bindings);
     if (!bindings)
         return complain(it->path, "no memory for the options");
@@ -87,13 +86,15 @@ int trial_open(trial *it, const open_model *model, rf_compile_options *options, 
         bindings[i] = (rf_binding){model->analysis->inputs[i].name, model->analysis->inputs[i].shape};
     options->bindings = bindings;
     options->binding_count = model->analysis->input_count;
+    options->executor = &executor;
     double start = trial_clock();
     rf_status status = rf_compile(model->network, options, &it->model, &error);
     it->compile_ms = trial_clock() - start;
     free(bindings);
     options->bindings = NULL;
     options->binding_count = 0;
-    return status == RF_OK ? make_session(it, threads) : complain(it->path, "%s", error.message);
+    options->executor = NULL;
+    return status == RF_OK ? make_session(it, &executor) : complain(it->path, "%s", error.message);
 }
 
 void trial_close(trial *it)

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernels/machine.h"
+
 /* ---- Random numbers (SplitMix64) -------------------------------------------------------- */
 
 check_random check_seeded(void)
@@ -64,6 +66,22 @@ float check_float(check_random *random, bool integer)
     if (integer)
         return (float)check_between(random, -4, 4);
     return ldexpf((float)check_between(random, -8388607, 8388607), (int)check_between(random, -28, -22));
+}
+
+float *check_floats(check_random *random, int64_t count, bool integer)
+{
+    float *floats = aligned_alloc(64, ((size_t)count * sizeof *floats + 64) / 64 * 64);
+    assert_non_null(floats);
+    for (int64_t i = 0; i < count; i++)
+        floats[i] = check_float(random, integer);
+    return floats;
+}
+
+double check_float_at(const void *floats, int64_t i)
+{
+    float x;
+    memcpy(&x, (const char *)floats + (size_t)i * sizeof x, sizeof x);
+    return (double)x;
 }
 
 /* ---- Buffers between pages that fault --------------------------------------------------- */
@@ -205,6 +223,33 @@ void check_tensor_same(const check_tensor *a, const check_tensor *b)
                      (double)b->data[i]);
 }
 
+rf_strided check_image(int64_t channels, int64_t extent)
+{
+    return (rf_strided){
+        .rank = 4, .dims = {1, channels, extent, extent},
+        .strides = {channels * extent * extent, 1, extent * channels, channels},
+    };
+}
+
+/* ---- Which kernels ---------------------------------------------------------------------- */
+
+const rf_kernels *check_set(const rf_kernels *after)
+{
+    const rf_kernels *const *set = rf_machine_kernels();
+    const char *only = getenv("RF_ISA");
+    while (after && *set++ != after)
+        ;
+    while (*set && only && strcmp((*set)->isa, only) != 0)
+        set++;
+    return *set;
+}
+
+bool check_wanted(const char *name)
+{
+    const char *text = getenv("RF_FILTER");
+    return !text || strstr(name, text);
+}
+
 /* ---- Runs ------------------------------------------------------------------------------- */
 
 /* Memory aligned as kernels may expect, its end at a guard unless the size is no multiple of 64. */
@@ -215,31 +260,37 @@ static check_buffer aligned(uint64_t bytes, int byte)
     return buffer;
 }
 
-static void run_piece(const rf_work *work, void *const *data, const void *packed, size_t begin, size_t end)
+/* One worker's part of a run. */
+typedef struct piece_run {
+    const rf_work *work;
+    void *const *data;
+    check_buffer packed, scratch;
+} piece_run;
+
+/* Scratch holds what no kernel may count on. */
+static void run_piece(const piece_run *run, size_t begin, size_t end)
 {
-    check_buffer scratch = aligned(work->scratch_bytes, 0xff);
     const rf_kernel_call call = {
-        .data = data, .packed = packed, .scratch = scratch.data, .begin = begin, .end = end,
+        .data = run->data, .packed = run->packed.data, .scratch = run->scratch.data, .begin = begin, .end = end,
     };
-    work->run(work->plan, &call);
-    check_buffer_free(&scratch);
+    memset(run->scratch.data, 0xff, run->scratch.bytes);
+    run->work->run(run->work->plan, &call);
 }
 
 /* Cuts begin .. end-1 somewhere and does the later piece first, or not. */
-static void run_pieces(check_random *random, const rf_work *work, void *const *data, const void *packed,
-                       size_t begin, size_t end)
+static void run_pieces(check_random *random, const piece_run *run, size_t begin, size_t end)
 {
     if (end - begin < 2 || check_one_in(random, 6)) {
-        run_piece(work, data, packed, begin, end);
+        run_piece(run, begin, end);
         return;
     }
     size_t cut = (size_t)check_between(random, (int64_t)begin + 1, (int64_t)end - 1);
     if (check_next(random) & 1) {
-        run_pieces(random, work, data, packed, cut, end);
-        run_pieces(random, work, data, packed, begin, cut);
+        run_pieces(random, run, cut, end);
+        run_pieces(random, run, begin, cut);
     } else {
-        run_pieces(random, work, data, packed, begin, cut);
-        run_pieces(random, work, data, packed, cut, end);
+        run_pieces(random, run, begin, cut);
+        run_pieces(random, run, cut, end);
     }
 }
 
@@ -252,16 +303,33 @@ static check_buffer packed_for(const rf_work *work)
     return packed;
 }
 
+/* Weights packed part by part, from any part on, are those that were packed at once. */
+static void check_parts(check_random *random, const rf_work *work, const check_buffer *packed)
+{
+    if (work->packed_bytes == 0 || work->packing_parts == 0)
+        return;
+    check_buffer again = aligned(work->packed_bytes, 0xff);
+    size_t first = (size_t)check_between(random, 0, (int64_t)work->packing_parts - 1);
+    for (size_t i = 0; i < work->packing_parts; i++)
+        work->pack_part(work->plan, again.data, (first + i) % work->packing_parts);
+    if (memcmp(packed->data, again.data, work->packed_bytes) != 0)
+        fail_msg("%s: packed in %zu parts, weights are others", work->algorithm, work->packing_parts);
+    check_buffer_free(&again);
+}
+
 void check_run(check_random *random, const rf_work *work, void *const *data, bool in_pieces)
 {
     if (work->units == 0)
         return;
-    check_buffer packed = packed_for(work);
+    piece_run run = {work, data, packed_for(work), aligned(work->scratch_bytes, 0xff)};
     if (in_pieces)
-        run_pieces(random, work, data, packed.data, 0, work->units);
+        check_parts(random, work, &run.packed);
+    if (in_pieces)
+        run_pieces(random, &run, 0, work->units);
     else
-        run_piece(work, data, packed.data, 0, work->units);
-    check_buffer_free(&packed);
+        run_piece(&run, 0, work->units);
+    check_buffer_free(&run.packed);
+    check_buffer_free(&run.scratch);
 }
 
 static double now(void)
@@ -288,6 +356,53 @@ double check_time(const rf_work *work, void *const *data)
     check_buffer_free(&packed);
     check_buffer_free(&scratch);
     return best;
+}
+
+void check_report_bytes(const char *isa, const char *what, const rf_work *work, void *const *data, double bytes)
+{
+    if (!check_wanted(what))
+        return;
+    double seconds = check_time(work, data);
+    printf("%-9s %-34s %-9s %8.1f GB/s %9.2f us\n", isa, what, work->algorithm, bytes / seconds / 1e9,
+           seconds * 1e6);
+}
+
+/* ---- Errors ------------------------------------------------------------------------------ */
+
+void check_note(check_random *random, const char *isa, const char *kernel, double off, double magnitude)
+{
+    check_errors *errors = random->errors;
+    double units = off / magnitude * ldexp(1, 24);
+    char kind[48];
+    size_t k = 0;
+    if (!errors || !isfinite(units))
+        return;
+    snprintf(kind, sizeof kind, "%-9s %.*s", isa, (int)strcspn(kernel, ","), kernel);
+    while (k < errors->count && strcmp(errors->kinds[k].kind, kind) != 0)
+        k++;
+    assert_true(k < sizeof errors->kinds / sizeof *errors->kinds);
+    struct check_error *error = &errors->kinds[k];
+    if (k == errors->count) {
+        errors->count++;
+        memcpy(error->kind, kind, sizeof kind);
+    }
+    error->most = units > error->most ? units : error->most;
+    error->results++;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    return strcmp(((const struct check_error *)a)->kind, ((const struct check_error *)b)->kind);
+}
+
+void check_errors_print(const check_errors *errors)
+{
+    check_errors sorted = *errors;
+    qsort(sorted.kinds, sorted.count, sizeof *sorted.kinds, by_kind);
+    printf("largest error, in units of 2^-24 of the sum of absolute values:\n");
+    for (size_t k = 0; k < sorted.count; k++)
+        printf("%-40s %8.2f  of %llu results\n", sorted.kinds[k].kind, sorted.kinds[k].most,
+               (unsigned long long)sorted.kinds[k].results);
 }
 
 double check_sum_bound(int64_t products, double magnitude)

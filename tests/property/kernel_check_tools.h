@@ -15,9 +15,20 @@
 
 /* ---- Random numbers --------------------------------------------------------------------- */
 
+/* How far results were off, by kind of kernel. */
+typedef struct check_errors {
+    struct check_error {
+        char kind[48];
+        double most; /* in units of 2^-24 of what they are measured by */
+        uint64_t results;
+    } kinds[160];
+    size_t count;
+} check_errors;
+
 typedef struct check_random {
     uint64_t seed; /* of the run, for messages */
     uint64_t state;
+    check_errors *errors; /* NULL unless they are wanted */
 } check_random;
 
 /* From RF_SEED or the time; prints it. */
@@ -36,6 +47,10 @@ bool check_one_in(check_random *random, int64_t times);
 
 /* Integers of -4 .. 4, so that sums are exact, or reals of mixed magnitude. */
 float check_float(check_random *random, bool integer);
+/* So many of them; for free(). */
+float *check_floats(check_random *random, int64_t count, bool integer);
+/* Float `i` of what may lie at any byte. */
+double check_float_at(const void *floats, int64_t i);
 
 /* ---- Buffers between pages that fault --------------------------------------------------- */
 
@@ -80,13 +95,34 @@ void check_tensor_same(const check_tensor *a, const check_tensor *b);
 bool check_step(const rf_strided *at, int64_t *index);
 int64_t check_offset(const rf_strided *at, const int64_t *index);
 
+/* [1, channels, extent, extent] with channels last. */
+rf_strided check_image(int64_t channels, int64_t extent);
+
+/* ---- Which kernels ---------------------------------------------------------------------- */
+
+/* The machine's next set of kernels after that one, the first after NULL; only RF_ISA's where that is
+ * set. NULL at the end. */
+const rf_kernels *check_set(const rf_kernels *after);
+
+/* Whether the name has RF_FILTER in it, where that is set. */
+bool check_wanted(const char *name);
+
 /* ---- Runs ------------------------------------------------------------------------------- */
 
-/* Packs and runs all units at once, or in random pieces in random order, with fresh scratch. */
+/* Packs and runs all units at once, or in random pieces in random order, with scratch that holds NaN. In pieces,
+ * the weights are also packed in parts, where they can be. */
 void check_run(check_random *random, const rf_work *work, void *const *data, bool in_pieces);
 
 /* Seconds of the fastest of several runs. */
 double check_time(const rf_work *work, void *const *data);
+
+/* Prints what moving so many bytes takes, where check_wanted(). */
+void check_report_bytes(const char *isa, const char *what, const rf_work *work, void *const *data, double bytes);
+
+/* Where errors are wanted: that a result was `off` by so much, measured by `magnitude`, such as the sum
+ * of the absolute values of what was added. The kind is the text of `kernel` before a comma. */
+void check_note(check_random *random, const char *isa, const char *kernel, double off, double magnitude);
+void check_errors_print(const check_errors *errors);
 
 /* The error allowed in a sum of so many products whose absolute values sum to `magnitude`. */
 double check_sum_bound(int64_t products, double magnitude);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "strided_checks.h"
 
-#include "kernels/machine.h"
-
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -223,15 +221,14 @@ void near_or_beyond(float got, double expected, double bound, const char *what)
     check_near(got, expected, bound, what);
 }
 
-void each_case(void (*body)(check_random *random, const rf_kernels *kernels, rf_arena *arena), int cases)
+void each_case(check_random *random, void (*body)(check_random *, const rf_kernels *, rf_arena *), int cases)
 {
-    check_random random = check_seeded();
     int count = check_cases(cases);
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set)) {
         for (int i = 0; i < count; i++) {
             rf_arena arena;
             rf_arena_init(&arena, NULL, UINT64_MAX);
-            body(&random, *set, &arena);
+            body(random, set, &arena);
             rf_arena_release(&arena);
         }
     }

@@ -53,8 +53,8 @@ float initial_at(const tensor *t, const int64_t index[RF_MAX_RANK]);
 /* As check_near, where a result beyond the largest float may be infinite. */
 void near_or_beyond(float got, double expected, double bound, const char *what);
 
-/* Calls `body` for every instruction set of this machine, as often as RF_CASES says. */
-void each_case(void (*body)(check_random *random, const rf_kernels *kernels, rf_arena *arena), int cases);
+/* Calls `body` for every instruction set that is checked, as often as RF_CASES says. */
+void each_case(check_random *random, void (*body)(check_random *, const rf_kernels *, rf_arena *), int cases);
 
 /* Runs all units at once and then in pieces cut at random, in random order: the same bits, and
  * nothing written beside the output's elements. `output` is among the operands, maybe twice. */

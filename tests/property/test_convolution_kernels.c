@@ -2,7 +2,7 @@
 /*
  * Direct convolutions and matrix products of every instruction set against
  * loops in double, over random shapes, layouts, epilogues and splits of work.
- * RF_SEED repeats a run; --bench measures instead.
+ * See check_main.h for the words that it takes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -18,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel_check_tools.h"
-#include "kernels/machine.h"
+#include "check_main.h"
 
 /* ---- A problem of either kind ----------------------------------------------------------- */
 
@@ -30,17 +29,8 @@ typedef struct problem {
     rf_convolution_spec convolution;
     rf_matmul_spec matmul;
     bool integers, has_other;
-    double *expected, *bounds; /* row-major */
+    double *expected, *bounds, *magnitudes; /* row-major */
 } problem;
-
-static float *some_floats(check_random *random, int64_t count, bool integers)
-{
-    float *floats = malloc(((size_t)count + 1) * sizeof *floats);
-    assert_non_null(floats);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = check_float(random, integers);
-    return floats;
-}
 
 /* Weights may lie at any byte. */
 static void make_weights(check_random *random, problem *p, int64_t count)
@@ -58,13 +48,6 @@ static void make_weights(check_random *random, problem *p, int64_t count)
     check_buffer_protect(&p->weights);
 }
 
-static float weight_at(const void *weights, int64_t i)
-{
-    float w;
-    memcpy(&w, (const char *)weights + (size_t)i * sizeof w, sizeof w);
-    return w;
-}
-
 static void problem_free(problem *p)
 {
     check_tensor_free(&p->input);
@@ -76,6 +59,7 @@ static void problem_free(problem *p)
     free(p->bias);
     free(p->expected);
     free(p->bounds);
+    free(p->magnitudes);
 }
 
 /* What one output element must be, from its sum of products. */
@@ -84,9 +68,10 @@ static void expect(problem *p, size_t element, double sum, double magnitude, int
 {
     double bias = p->bias ? (double)p->bias[column] : 0;
     double residual = epilogue.residual ? (double)p->residual.data[check_offset(&p->residual.at, index)] : 0;
-    double bound = check_sum_bound(products + 1, magnitude + fabs(bias) + fabs(residual));
+    double measure = magnitude + fabs(bias) + fabs(residual), bound = check_sum_bound(products + 1, measure);
     double x = sum + bias + residual;
     p->expected[element] = check_map(x, epilogue.map);
+    p->magnitudes[element] = epilogue.map.function == RF_MAP_NONE && !p->integers ? measure : 0;
     p->bounds[element] = check_map_bound(x, bound, epilogue.map);
 }
 
@@ -97,17 +82,22 @@ static void make_room(problem *p)
         elements *= (size_t)p->output.at.dims[k];
     p->expected = malloc((elements + 1) * sizeof *p->expected);
     p->bounds = malloc((elements + 1) * sizeof *p->bounds);
-    assert_true(p->expected && p->bounds);
+    p->magnitudes = malloc((elements + 1) * sizeof *p->magnitudes);
+    assert_true(p->expected && p->bounds && p->magnitudes);
 }
 
-static void compare(const problem *p, const check_tensor *output, const char *isa)
+static void compare(check_random *random, const problem *p, const check_tensor *output, const char *isa,
+                    const char *algorithm)
 {
     int64_t index[RF_MAX_RANK] = {0};
     size_t element = 0;
     if (output->floats > 0) {
         do {
             double bound = p->integers && p->bounds[element] < 1 ? 0 : p->bounds[element];
-            check_near(output->data[check_offset(&output->at, index)], p->expected[element], bound, isa);
+            float got = output->data[check_offset(&output->at, index)];
+            check_near(got, p->expected[element], bound, isa);
+            if (p->magnitudes[element] > 0)
+                check_note(random, isa, algorithm, fabs((double)got - p->expected[element]), p->magnitudes[element]);
             element++;
         } while (check_step(&output->at, index));
     }
@@ -132,7 +122,7 @@ static void run_set(check_random *random, problem *p, const rf_kernels *kernels,
         void *data[4] = {p->input.data, output->data, third, p->other.data};
         check_run(random, &work, data, i == 1);
     }
-    compare(p, &whole, kernels->isa);
+    compare(random, p, &whole, kernels->isa, work.algorithm);
     check_tensor_same(&whole, &pieces);
     check_tensor_free(&whole);
     check_tensor_free(&pieces);
@@ -142,8 +132,8 @@ static void run_set(check_random *random, problem *p, const rf_kernels *kernels,
 static void run_sets(check_random *random, problem *p, make_function *make)
 {
     check_buffer_protect(&p->input.buffer);
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++)
-        run_set(random, p, *set, make);
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+        run_set(random, p, set, make);
 }
 
 /* ---- Convolutions ----------------------------------------------------------------------- */
@@ -204,7 +194,7 @@ static void expect_convolution(problem *p)
                 from[k + 2] = index[k + 2] * window->stride - window->pad_begin + tap[k + 1] * window->dilation;
                 valid &= from[k + 2] >= 0 && from[k + 2] < window->input;
             }
-            double weight = (double)weight_at(spec->weights, w++);
+            double weight = check_float_at(spec->weights, w++);
             if (!valid)
                 continue;
             double product = weight * (p->scale ? (double)p->scale[index[1]] : 1)
@@ -236,9 +226,9 @@ static void random_extras(check_random *random, problem *p, int64_t columns, rf_
     epilogue->map = check_random_map(random, p->integers);
     epilogue->residual = check_one_in(random, 3);
     if (check_next(random) & 1)
-        p->bias = some_floats(random, columns, p->integers);
+        p->bias = check_floats(random, columns, p->integers);
     if (check_one_in(random, 3))
-        p->scale = some_floats(random, columns, p->integers);
+        p->scale = check_floats(random, columns, p->integers);
     if (epilogue->residual)
         check_tensor_fill(random, &p->residual, p->integers);
     else
@@ -313,7 +303,7 @@ static void expect_product(problem *p)
         for (int64_t k = 0; k < spec->a.dims[rank - 1]; k++) {
             a[rank - 1] = b[rank - 2] = k;
             int64_t at = check_offset(&spec->b, b);
-            double weight = spec->constant ? (double)weight_at(spec->constant, at) : (double)p->other.data[at];
+            double weight = spec->constant ? check_float_at(spec->constant, at) : (double)p->other.data[at];
             double product = factor * weight * (double)p->input.data[check_offset(&spec->a, a)];
             sum += product;
             magnitude += fabs(product);
@@ -447,30 +437,23 @@ static const measured shapes[] = {
     {"dense: 9216 to 4096", 9216, 1, 4096, 1, 1, 0, false},
 };
 
-static rf_strided image(int64_t channels, int64_t extent, bool planes)
-{
-    rf_strided at = {.rank = 4, .dims = {1, channels, extent, extent}};
-    at.strides[0] = channels * extent * extent;
-    at.strides[1] = planes ? extent * extent : 1;
-    at.strides[2] = extent * (planes ? 1 : channels);
-    at.strides[3] = planes ? 1 : channels;
-    return at;
-}
-
 static void measure(const rf_kernels *kernels, const measured *shape)
 {
     check_random random = {.state = 1};
     int64_t output = (shape->extent + 2 * shape->pad - shape->kernel) / shape->stride + 1;
     int64_t weights = shape->channels * shape->outputs * shape->kernel * shape->kernel;
     rf_window window = {shape->extent, output, shape->kernel, shape->stride, 1, shape->pad, shape->pad};
-    float *data[] = {some_floats(&random, shape->channels * shape->extent * shape->extent, true),
-                     some_floats(&random, shape->outputs * output * output, true)};
-    float *w = some_floats(&random, weights, true), *bias = some_floats(&random, shape->outputs, true);
+    float *data[] = {check_floats(&random, shape->channels * shape->extent * shape->extent, true),
+                     check_floats(&random, shape->outputs * output * output, true)};
+    float *w = check_floats(&random, weights, true), *bias = check_floats(&random, shape->outputs, true);
     rf_convolution_spec spec = {
         .axes = 2, .windows = {window, window}, .groups = 1, .weights = w, .bias = bias,
-        .input = image(shape->channels, shape->extent, shape->planes),
-        .output = image(shape->outputs, output, false), .epilogue.map.function = RF_MAP_RELU, .exact = true,
+        .input = check_image(shape->channels, shape->extent), .output = check_image(shape->outputs, output),
+        .epilogue.map.function = RF_MAP_RELU, .exact = true,
     };
+    if (shape->planes)
+        memcpy(spec.input.strides + 1, (int64_t[]){shape->extent * shape->extent, shape->extent, 1},
+               3 * sizeof(int64_t));
     rf_arena arena;
     rf_work work;
     rf_arena_init(&arena, NULL, 1 << 20);
@@ -487,22 +470,19 @@ static void measure(const rf_kernels *kernels, const measured *shape)
     free(bias);
 }
 
-static int bench(void)
+static void bench(const rf_kernels *kernels)
 {
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++)
-        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(*set, &shapes[i]);
-    return 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (check_wanted(shapes[i].name))
+            measure(kernels, &shapes[i]);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
-        return bench();
-    check_random random = check_seeded();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate_setup_teardown(convolutions, check_restart, NULL, &random),
-        cmocka_unit_test_prestate_setup_teardown(products, check_restart, NULL, &random),
+    static const check_program program = {
+        .name = "convolution_kernels",
+        .tests = {{"convolutions", convolutions}, {"products", products}},
+        .bench = bench,
     };
-    return cmocka_run_group_tests_name("convolution_kernels", tests, NULL, NULL);
+    return check_main(argc, argv, &program);
 }

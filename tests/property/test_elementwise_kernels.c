@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Element-wise and moving kernels against double precision, element by element, on tensors of any
- * layout. With --bench, how fast they are.
+ * layout. With --accuracy, how far off they are, in units of the result and of what cancels on the way;
+ * with --bench, how fast.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/machine.h"
+#include "check_main.h"
 #include "strided_checks.h"
 
 /* ---- Maps ------------------------------------------------------------------------------- */
@@ -95,6 +96,12 @@ static double map_extra(double x, rf_map map)
     }
 }
 
+static const char *const map_names[RF_MAP_FUNCTIONS] = {
+    "none", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "SiLU", "Elu", "Selu", "Celu",
+    "Gelu", "Gelu by tanh", "Softplus", "Softsign", "Mish", "threshold", "Erf", "Exp", "Log", "Sqrt", "Reciprocal",
+    "Abs", "Neg", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "a x + b",
+};
+
 /* Subnormal results lose their last bits. */
 static double map_bound(double x, rf_map map)
 {
@@ -131,8 +138,13 @@ static void check_maps(check_random *random, const rf_kernels *kernels, rf_arena
         do {
             double x = (double)initial_at(input, index);
             char what[80];
-            snprintf(what, sizeof what, "map %d of %.9g on %s", (int)spec.map.function, x, kernels->isa);
-            near_or_beyond(float_at(&output, index), map_of(x, spec.map), map_bound(x, spec.map), what);
+            float got = float_at(&output, index);
+            double y = map_of(x, spec.map);
+            snprintf(what, sizeof what, "%s of %.9g on %s", map_names[spec.map.function], x, kernels->isa);
+            near_or_beyond(got, y, map_bound(x, spec.map), what);
+            if (fabs(y) > 1e-35)
+                check_note(random, kernels->isa, map_names[spec.map.function], fabs((double)got - y),
+                           fabs(y) + map_extra(x, spec.map));
         } while (check_step(&shape, index));
     }
     tensor_free(&output);
@@ -238,7 +250,10 @@ static void check_scales(check_random *random, const rf_kernels *kernels, rf_are
             double factor = (double)spec.scale[index[1]], term = (double)spec.shift[index[1]];
             double x = (double)initial_at(input, index), y = factor * x + term;
             double bound = ldexp(fabs(factor * x) + fabs(term), -22) * (1 + fabs(y));
-            check_near(float_at(&output, index), map_of(y, spec.map), bound, "scale");
+            float got = float_at(&output, index);
+            check_near(got, map_of(y, spec.map), bound, "scale");
+            if (spec.map.function == RF_MAP_NONE)
+                check_note(random, kernels->isa, "scale", fabs((double)got - y), fabs(factor * x) + fabs(term));
         } while (check_step(&shape, index));
     }
     tensor_free(&output);
@@ -295,11 +310,10 @@ static void check_fills(check_random *random, const rf_kernels *kernels, rf_aren
 
 /* ---- Tests ------------------------------------------------------------------------------ */
 
-#define TEST(name)                       \
-    static void test_##name(void **state) \
-    {                                    \
-        (void)state;                     \
-        each_case(check_##name, 120);    \
+#define TEST(name)                            \
+    static void test_##name(void **state)     \
+    {                                         \
+        each_case(*state, check_##name, 120); \
     }
 TEST(maps)
 TEST(pairs)
@@ -316,13 +330,6 @@ static void row_major(rf_strided *at)
         at->strides[k] = step;
         step *= at->dims[k];
     }
-}
-
-static void report(const char *isa, const char *what, const rf_work *work, void *const *data, double bytes)
-{
-    double seconds = check_time(work, data);
-    printf("%-9s %-34s %-9s %8.1f GB/s %9.2f us\n", isa, what, work->algorithm, bytes / seconds / 1e9,
-           seconds * 1e6);
 }
 
 enum { BENCH = 1 << 23 }; /* floats of each buffer */
@@ -343,7 +350,7 @@ static void bench_maps(const rf_kernels *kernels, rf_arena *arena, void *const *
         spec.output = spec.input;
         assert_true(kernels->map(&spec, arena, &work));
         snprintf(what, sizeof what, "%s of 100000", maps[i].name);
-        report(kernels->isa, what, &work, data, 8e5);
+        check_report_bytes(kernels->isa, what, &work, data, 8e5);
     }
 }
 
@@ -360,7 +367,7 @@ static void bench_pairs(const rf_kernels *kernels, rf_arena *arena, void *const 
         for (int k = 0; k < 4; k++)
             spec.second.strides[k] = i == 3 && k > 1 ? (k == 2 ? 56 : 1) : at.strides[k] * seconds[i][k];
         assert_true(kernels->pair(&spec, arena, &work));
-        report(kernels->isa, names[i], &work, data, (i ? 2 : 3) * 4.0 * 256 * 56 * 56);
+        check_report_bytes(kernels->isa, names[i], &work, data, (i ? 2 : 3) * 4.0 * 256 * 56 * 56);
     }
 }
 
@@ -370,7 +377,7 @@ static void bench_scale(const rf_kernels *kernels, rf_arena *arena, void *const 
     rf_scale_spec spec = {at, at, data[0], data[1], {RF_MAP_RELU, 0, 0}};
     rf_work work;
     assert_true(kernels->scale(&spec, arena, &work));
-    report(kernels->isa, "Scale 256x56x56", &work, data, 8.0 * 256 * 56 * 56);
+    check_report_bytes(kernels->isa, "Scale 256x56x56", &work, data, 8.0 * 256 * 56 * 56);
 }
 
 static void bench_copies(const rf_kernels *kernels, rf_arena *arena, void *const *data)
@@ -391,7 +398,7 @@ static void bench_copies(const rf_kernels *kernels, rf_arena *arena, void *const
         assert_true(kernels->copy(&spec, arena, &work));
         snprintf(what, sizeof what, "%lldx%lldx%lld %s", (long long)c, (long long)s, (long long)s,
                  turns[i].to_nhwc ? "NCHW to NHWC" : "NHWC to NCHW");
-        report(kernels->isa, what, &work, data, 8.0 * (double)(c * s * s));
+        check_report_bytes(kernels->isa, what, &work, data, 8.0 * (double)(c * s * s));
     }
 }
 
@@ -403,45 +410,42 @@ static void bench_shuffle(const rf_kernels *kernels, rf_arena *arena, void *cons
     row_major(&out);
     rf_copy_spec spec = {4, in, out};
     assert_true(kernels->copy(&spec, arena, &work));
-    report(kernels->isa, "shuffle of 2 groups, 116x28x28", &work, data, 8.0 * 784 * 116);
+    check_report_bytes(kernels->isa, "shuffle of 2 groups, 116x28x28", &work, data, 8.0 * 784 * 116);
     rf_strided slice = {.rank = 2, .dims = {784, 24}, .strides = {116, 1}};
     spec = (rf_copy_spec){4, slice, slice};
     assert_true(kernels->copy(&spec, arena, &work));
-    report(kernels->isa, "24 of 116 channels", &work, data, 8.0 * 784 * 24);
+    check_report_bytes(kernels->isa, "24 of 116 channels", &work, data, 8.0 * 784 * 24);
 }
 
-static int bench(void)
+static void bench(const rf_kernels *kernels)
 {
+    check_random random = {.state = 1};
+    rf_arena arena;
     void *data[3];
-    check_random random = check_seeded();
     for (int i = 0; i < 3; i++) {
         float *floats = data[i] = malloc(BENCH * sizeof(float));
         assert_non_null(floats);
         for (int64_t k = 0; k < BENCH; k++)
             floats[k] = any_float(&random, false);
     }
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
-        rf_arena arena;
-        rf_arena_init(&arena, NULL, UINT64_MAX);
-        bench_maps(*set, &arena, data);
-        bench_pairs(*set, &arena, data);
-        bench_scale(*set, &arena, data);
-        bench_copies(*set, &arena, data);
-        bench_shuffle(*set, &arena, data);
-        rf_arena_release(&arena);
-    }
+    rf_arena_init(&arena, NULL, UINT64_MAX);
+    bench_maps(kernels, &arena, data);
+    bench_pairs(kernels, &arena, data);
+    bench_scale(kernels, &arena, data);
+    bench_copies(kernels, &arena, data);
+    bench_shuffle(kernels, &arena, data);
+    rf_arena_release(&arena);
     for (int i = 0; i < 3; i++)
         free(data[i]);
-    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_maps),   cmocka_unit_test(test_pairs), cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_copies), cmocka_unit_test(test_fills),
+    static const check_program program = {
+        .name = "elementwise_kernels",
+        .tests = {{"maps", test_maps}, {"pairs", test_pairs}, {"scales", test_scales}, {"copies", test_copies},
+                  {"fills", test_fills}},
+        .bench = bench,
     };
-    if (argc > 1 && !strcmp(argv[1], "--bench"))
-        return bench();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return check_main(argc, argv, &program);
 }

@@ -2,8 +2,8 @@
 /*
  * Depthwise, grouped and transposed convolutions and pools of every
  * instruction set against loops in double, over random windows, groups,
- * layouts, epilogues and splits of work. RF_SEED repeats a run; --bench
- * measures instead.
+ * layouts, epilogues and splits of work. See check_main.h for the words that it
+ * takes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,8 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel_check_tools.h"
-#include "kernels/machine.h"
+#include "check_main.h"
 #include "ops/window.h"
 
 typedef struct problem {
@@ -30,7 +29,7 @@ typedef struct problem {
     bool pool, integers;
     rf_convolution_spec convolution;
     rf_pool_spec pooling;
-    double *expected, *bounds; /* row-major */
+    double *expected, *bounds, *magnitudes; /* row-major */
 } problem;
 
 static void problem_free(problem *p)
@@ -43,6 +42,7 @@ static void problem_free(problem *p)
     free(p->bias);
     free(p->expected);
     free(p->bounds);
+    free(p->magnitudes);
 }
 
 /* ---- Runs ------------------------------------------------------------------------------- */
@@ -54,17 +54,21 @@ static void make_room(problem *p)
         elements *= (size_t)p->output.at.dims[k];
     p->expected = malloc((elements + 1) * sizeof *p->expected);
     p->bounds = malloc((elements + 1) * sizeof *p->bounds);
-    assert_true(p->expected && p->bounds);
+    p->magnitudes = calloc(elements + 1, sizeof *p->magnitudes);
+    assert_true(p->expected && p->bounds && p->magnitudes);
 }
 
-static void compare(const problem *p, const check_tensor *output, const char *isa)
+static void compare(check_random *random, const problem *p, const check_tensor *output, const char *isa,
+                    const char *algorithm)
 {
     int64_t index[RF_MAX_RANK] = {0};
     size_t element = 0;
     if (output->floats > 0) {
         do {
-            check_near(output->data[check_offset(&output->at, index)], p->expected[element],
-                       p->bounds[element], isa);
+            float got = output->data[check_offset(&output->at, index)];
+            check_near(got, p->expected[element], p->bounds[element], isa);
+            if (p->magnitudes[element] > 0)
+                check_note(random, isa, algorithm, fabs((double)got - p->expected[element]), p->magnitudes[element]);
             element++;
         } while (check_step(&output->at, index));
     }
@@ -74,6 +78,15 @@ static void compare(const problem *p, const check_tensor *output, const char *is
 static bool make(const rf_kernels *kernels, const problem *p, rf_arena *arena, rf_work *work)
 {
     return p->pool ? kernels->pool(&p->pooling, arena, work) : kernels->convolution(&p->convolution, arena, work);
+}
+
+/* What the layer is, where the kernel's name alone doesn't say. */
+static const char *name_of(const problem *p, const char *algorithm)
+{
+    const rf_convolution_spec *spec = &p->convolution;
+    if (p->pool || spec->transposed)
+        return p->pool ? algorithm : "transposed";
+    return spec->groups == p->input.at.dims[1] ? "depthwise" : spec->groups > 1 ? "grouped" : algorithm;
 }
 
 static void run_set(check_random *random, const problem *p, const rf_kernels *kernels)
@@ -90,7 +103,7 @@ static void run_set(check_random *random, const problem *p, const rf_kernels *ke
         void *data[3] = {p->input.data, i ? pieces.data : whole.data, p->residual.data};
         check_run(random, &work, data, i == 1);
     }
-    compare(p, &whole, kernels->isa);
+    compare(random, p, &whole, kernels->isa, name_of(p, work.algorithm));
     check_tensor_same(&whole, &pieces);
     check_tensor_free(&whole);
     check_tensor_free(&pieces);
@@ -100,8 +113,8 @@ static void run_set(check_random *random, const problem *p, const rf_kernels *ke
 static void run_sets(check_random *random, problem *p)
 {
     check_buffer_protect(&p->input.buffer);
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++)
-        run_set(random, p, *set);
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+        run_set(random, p, set);
 }
 
 /* ---- Random windows and layouts ---------------------------------------------------------- */
@@ -185,13 +198,6 @@ static void make_tensors(check_random *random, problem *p, const int64_t *in, co
 
 /* ---- Convolutions ----------------------------------------------------------------------- */
 
-static float weight_at(const void *weights, int64_t i)
-{
-    float w;
-    memcpy(&w, (const char *)weights + (size_t)i * sizeof w, sizeof w);
-    return w;
-}
-
 /* At any byte, and at times with one that is not a number: padding must not meet it. */
 static void make_weights(check_random *random, problem *p, int64_t count)
 {
@@ -238,7 +244,7 @@ static void expected_sum(const problem *p, const int64_t *index, double *sum, do
             int64_t row = spec->transposed ? (group * inputs + c) * outputs + index[1] % outputs
                                            : index[1] * inputs + c;
             from[1] = group * inputs + c;
-            double product = (double)weight_at(spec->weights, row * all + number)
+            double product = check_float_at(spec->weights, row * all + number)
                              * (p->scale ? (double)p->scale[index[1]] : 1)
                              * (double)p->input.data[check_offset(&p->input.at, from)];
             *sum += product;
@@ -263,8 +269,9 @@ static void expect_convolution(problem *p)
         expected_sum(p, index, &sum, &magnitude, &products);
         double residual = epilogue->residual ? (double)p->residual.data[check_offset(&p->residual.at, index)] : 0;
         double x = sum + bias + residual;
-        double bound = check_sum_bound(products + 2, magnitude + fabs(bias) + fabs(residual));
+        double measure = magnitude + fabs(bias) + fabs(residual), bound = check_sum_bound(products + 2, measure);
         p->expected[element] = check_map(x, epilogue->map);
+        p->magnitudes[element] = epilogue->map.function == RF_MAP_NONE && !p->integers ? measure : 0;
         p->bounds[element++] = p->integers ? 0 : check_map_bound(x, bound, epilogue->map);
     } while (check_step(&p->output.at, index));
 }
@@ -292,24 +299,15 @@ static void random_channels(check_random *random, sort what, int64_t *groups, in
         *groups = check_between(random, 2, 30);
 }
 
-static float *some_floats(check_random *random, int64_t count, bool integers)
-{
-    float *floats = malloc(((size_t)count + 1) * sizeof *floats);
-    assert_non_null(floats);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = check_float(random, integers);
-    return floats;
-}
-
 static void random_extras(check_random *random, problem *p, int64_t outputs)
 {
     rf_convolution_spec *spec = &p->convolution;
     spec->epilogue.map = check_random_map(random, p->integers);
     spec->epilogue.residual = check_one_in(random, 3);
     if (check_next(random) & 1)
-        p->bias = some_floats(random, outputs, p->integers);
+        p->bias = check_floats(random, outputs, p->integers);
     if (check_one_in(random, 3))
-        p->scale = some_floats(random, outputs, p->integers);
+        p->scale = check_floats(random, outputs, p->integers);
     spec->input = p->input.at;
     spec->output = p->output.at;
     spec->residual = p->residual.at;
@@ -508,24 +506,6 @@ static const measured pool_shapes[] = {
     {"mean of all, 96 at 56", 96, 56, 96, 1, 56, 1, 1, 0, false},
 };
 
-static rf_strided image(int64_t channels, int64_t extent)
-{
-    return (rf_strided){
-        .rank = 4, .dims = {1, channels, extent, extent},
-        .strides = {channels * extent * extent, 1, extent * channels, channels},
-    };
-}
-
-/* At the start of a cache line, as plans lay tensors out. */
-static float *aligned_floats(check_random *random, int64_t count)
-{
-    float *floats = aligned_alloc(64, ((size_t)count * sizeof *floats + 63) / 64 * 64);
-    assert_non_null(floats);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = check_float(random, true);
-    return floats;
-}
-
 /* The shape's window, and its specs with neither weights nor bias. */
 static problem problem_of(const measured *shape, bool pool)
 {
@@ -535,7 +515,7 @@ static problem problem_of(const measured *shape, bool pool)
         w.output = w.stride * (w.input - 1) + rf_window_extent(&w) - 2 * shape->pad;
     else
         set_output(&w, false);
-    rf_strided input = image(shape->channels, w.input), output = image(shape->outputs, w.output);
+    rf_strided input = check_image(shape->channels, w.input), output = check_image(shape->outputs, w.output);
     p.pooling = (rf_pool_spec){.axes = 2, .windows = {w, w}, .average = shape->groups, .input = input,
                                .output = output};
     p.convolution = (rf_convolution_spec){
@@ -552,9 +532,9 @@ static void measure(const rf_kernels *kernels, const measured *shape, bool pool)
     int64_t in = shape->channels * shape->extent * shape->extent, extent = p.pooling.windows[0].output;
     int64_t out = shape->outputs * extent * extent;
     int64_t each = shape->kernel * shape->kernel * (pool ? 1 : shape->channels / shape->groups);
-    float *data[] = {aligned_floats(&random, in), aligned_floats(&random, out)};
-    float *weights = some_floats(&random, shape->outputs * each, true);
-    float *bias = some_floats(&random, shape->outputs, true);
+    float *data[] = {check_floats(&random, in, true), check_floats(&random, out, true)};
+    float *weights = check_floats(&random, shape->outputs * each, true);
+    float *bias = check_floats(&random, shape->outputs, true);
     rf_arena arena;
     rf_work work;
     p.convolution.weights = weights;
@@ -573,25 +553,22 @@ static void measure(const rf_kernels *kernels, const measured *shape, bool pool)
     free(bias);
 }
 
-static int bench(void)
+static void bench(const rf_kernels *kernels)
 {
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
-        for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-            measure(*set, &layers[i], false);
-        for (size_t i = 0; i < sizeof pool_shapes / sizeof *pool_shapes; i++)
-            measure(*set, &pool_shapes[i], true);
-    }
-    return 0;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        if (check_wanted(layers[i].name))
+            measure(kernels, &layers[i], false);
+    for (size_t i = 0; i < sizeof pool_shapes / sizeof *pool_shapes; i++)
+        if (check_wanted(pool_shapes[i].name))
+            measure(kernels, &pool_shapes[i], true);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
-        return bench();
-    check_random random = check_seeded();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate_setup_teardown(convolutions, check_restart, NULL, &random),
-        cmocka_unit_test_prestate_setup_teardown(pools, check_restart, NULL, &random),
+    static const check_program program = {
+        .name = "other_convolutions",
+        .tests = {{"convolutions", convolutions}, {"pools", pools}},
+        .bench = bench,
     };
-    return cmocka_run_group_tests_name("other_convolutions", tests, NULL, NULL);
+    return check_main(argc, argv, &program);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reductions, softmax and resampling against double precision on tensors of any layout.
- * With --bench, how fast they are.
+ * With --accuracy, how far off they are; with --bench, how fast.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/machine.h"
+#include "check_main.h"
 #include "strided_checks.h"
 
 /* ---- Reductions ------------------------------------------------------------------------- */
@@ -55,20 +55,24 @@ static totals totals_of(const tensor *input, uint32_t axes, const int64_t at[RF_
     return t;
 }
 
-static void check_result(float got, const totals *t, rf_reduce_function function, const char *isa)
+static void check_result(check_random *random, float got, const totals *t, rf_reduce_function function,
+                         const char *isa)
 {
-    double expected = t->sum, bound = 1e-6 * t->size, count = (double)t->count;
+    static const char *const names[] = {"sum", "mean", "max", "min", "sum of squares", "L2 norm"};
+    double expected = t->sum, measure = t->size, slack = 1e-6, count = (double)t->count;
     char what[60];
-    snprintf(what, sizeof what, "reduction %d of %.0f on %s", (int)function, count, isa);
+    snprintf(what, sizeof what, "%s of %.0f on %s", names[function], count, isa);
     switch (function) {
     case RF_REDUCE_SUM: break;
-    case RF_REDUCE_MEAN: expected /= count, bound = bound / count * 1.2; break;
-    case RF_REDUCE_MAX: expected = t->largest, bound = 0; break;
-    case RF_REDUCE_MIN: expected = t->smallest, bound = 0; break;
-    case RF_REDUCE_SUM_SQUARE: expected = t->squares, bound = 1e-6 * t->squares; break;
-    case RF_REDUCE_L2: expected = sqrt(t->squares), bound = 1e-6 * expected; break;
+    case RF_REDUCE_MEAN: expected /= count, measure /= count, slack = 1.2e-6; break;
+    case RF_REDUCE_MAX: expected = t->largest, measure = 0; break;
+    case RF_REDUCE_MIN: expected = t->smallest, measure = 0; break;
+    case RF_REDUCE_SUM_SQUARE: expected = measure = t->squares; break;
+    case RF_REDUCE_L2: expected = measure = sqrt(t->squares); break;
     }
-    near_or_beyond(got, expected, bound, what);
+    near_or_beyond(got, expected, slack * measure, what);
+    if (measure > 0)
+        check_note(random, isa, names[function], fabs((double)got - expected), measure);
 }
 
 static void check_reductions(check_random *random, const rf_kernels *kernels, rf_arena *arena)
@@ -95,7 +99,7 @@ static void check_reductions(check_random *random, const rf_kernels *kernels, rf
     if (shape_count(&smaller)) {
         do {
             totals t = totals_of(&input, spec.axes, index);
-            check_result(float_at(&output, index), &t, spec.function, kernels->isa);
+            check_result(random, float_at(&output, index), &t, spec.function, kernels->isa);
         } while (check_step(&smaller, index));
     }
     tensor_free(&input);
@@ -121,8 +125,9 @@ static double exponentials(const tensor *input, uint32_t axes, const int64_t at[
     return sum;
 }
 
-static void check_softmax_element(const tensor *input, const tensor *output, const rf_softmax_spec *spec,
-                                  uint32_t axes, const int64_t index[RF_MAX_RANK])
+static void check_softmax_element(check_random *random, const char *isa, const tensor *input,
+                                  const tensor *output, const rf_softmax_spec *spec, uint32_t axes,
+                                  const int64_t index[RF_MAX_RANK])
 {
     int64_t start[RF_MAX_RANK];
     for (int32_t k = 0; k < RF_MAX_RANK; k++)
@@ -133,7 +138,11 @@ static void check_softmax_element(const tensor *input, const tensor *output, con
     double expected = spec->logarithm ? x - log(sum) : exp(x) / sum;
     double bound = spec->logarithm ? step * (fabs(x) + fabs(log(sum)) + fabs(expected) + 20)
                                    : step * expected * (fabs(x) + 24) + 1e-42;
-    check_near(float_at(output, index), expected, isfinite(bound) ? bound : 0, "softmax");
+    float got = float_at(output, index);
+    check_near(got, expected, isfinite(bound) ? bound : 0, "softmax");
+    if (fabs(expected) > 1e-35)
+        check_note(random, isa, spec->logarithm ? "log softmax" : "softmax", fabs((double)got - expected),
+                   spec->logarithm ? fabs(x) + fabs(log(sum)) + 1 : expected);
 }
 
 static void check_softmax(check_random *random, const rf_kernels *kernels, rf_arena *arena)
@@ -160,7 +169,7 @@ static void check_softmax(check_random *random, const rf_kernels *kernels, rf_ar
     run_work(random, &work, operands, 2, &output);
     if (shape_count(&shape)) {
         do
-            check_softmax_element(input, &output, &spec, axes, index);
+            check_softmax_element(random, kernels->isa, input, &output, &spec, axes, index);
         while (check_step(&shape, index));
     }
     tensor_free(&output);
@@ -234,8 +243,9 @@ static void check_resampling(check_random *random, const rf_kernels *kernels, rf
     if (shape_count(&out)) {
         do {
             double size, expected = resampled(&input, spec.taps, index, from, 0, &size);
-            check_near(float_at(&output, index), expected, check_sum_bound(taps + RF_MAX_RANK, size),
-                       "resampling");
+            float got = float_at(&output, index);
+            check_near(got, expected, check_sum_bound(taps + RF_MAX_RANK, size), "resampling");
+            check_note(random, kernels->isa, "resampling", fabs((double)got - expected), size);
         } while (check_step(&out, index));
     }
     for (int32_t k = 0; k < in.rank; k++) {
@@ -246,24 +256,16 @@ static void check_resampling(check_random *random, const rf_kernels *kernels, rf
     tensor_free(&output);
 }
 
-#define TEST(name)                       \
-    static void test_##name(void **state) \
-    {                                    \
-        (void)state;                     \
-        each_case(check_##name, 120);    \
+#define TEST(name)                            \
+    static void test_##name(void **state)     \
+    {                                         \
+        each_case(*state, check_##name, 120); \
     }
 TEST(reductions)
 TEST(softmax)
 TEST(resampling)
 
 /* ---- Speed ------------------------------------------------------------------------------ */
-
-static void report(const char *isa, const char *what, const rf_work *work, void *const *data, double bytes)
-{
-    double seconds = check_time(work, data);
-    printf("%-9s %-30s %-8s %8.1f GB/s %9.2f us\n", isa, what, work->algorithm, bytes / seconds / 1e9,
-           seconds * 1e6);
-}
 
 static void bench_reductions(const rf_kernels *kernels, rf_arena *arena, void *const *data)
 {
@@ -281,7 +283,7 @@ static void bench_reductions(const rf_kernels *kernels, rf_arena *arena, void *c
             assert_true(kernels->reduce(&spec, arena, &work));
             snprintf(what, sizeof what, "mean %lldx%lldx%lld %s", (long long)c, (long long)s, (long long)s,
                      first ? "NCHW" : "NHWC");
-            report(kernels->isa, what, &work, data, 4.0 * (double)(c * s * s));
+            check_report_bytes(kernels->isa, what, &work, data, 4.0 * (double)(c * s * s));
         }
     }
 }
@@ -292,15 +294,15 @@ static void bench_softmax(const rf_kernels *kernels, rf_arena *arena, void *cons
     rf_softmax_spec spec = {1, 1, false, at, at};
     rf_work work;
     assert_true(kernels->softmax(&spec, arena, &work));
-    report(kernels->isa, "softmax 64 of 1000", &work, data, 8.0 * 64000);
+    check_report_bytes(kernels->isa, "softmax 64 of 1000", &work, data, 8.0 * 64000);
     rf_strided narrow = {.rank = 2, .dims = {16384, 21}, .strides = {21, 1}};
     spec = (rf_softmax_spec){1, 1, false, narrow, narrow};
     assert_true(kernels->softmax(&spec, arena, &work));
-    report(kernels->isa, "softmax 16384 of 21", &work, data, 8.0 * 21 * 16384);
+    check_report_bytes(kernels->isa, "softmax 16384 of 21", &work, data, 8.0 * 21 * 16384);
     rf_strided across = {.rank = 2, .dims = {21, 16384}, .strides = {16384, 1}};
     spec = (rf_softmax_spec){0, 0, false, across, across};
     assert_true(kernels->softmax(&spec, arena, &work));
-    report(kernels->isa, "softmax 16384 of 21, across", &work, data, 8.0 * 21 * 16384);
+    check_report_bytes(kernels->isa, "softmax 16384 of 21, across", &work, data, 8.0 * 21 * 16384);
 }
 
 enum { SIDE = 28, SCALE = 2, CHANNELS = 256, FLOATS = 1 << 23 };
@@ -325,42 +327,37 @@ static void bench_resampling(const rf_kernels *kernels, rf_arena *arena, void *c
             .taps = {[2] = taps, [3] = taps}};
         rf_work work;
         assert_true(kernels->resample(&spec, arena, &work));
-        report(kernels->isa, linear ? "linear 256x28x28 to 56x56" : "nearest 256x28x28 to 56x56", &work,
-               data, 4.0 * CHANNELS * SIDE * SIDE * 5);
+        check_report_bytes(kernels->isa, linear ? "linear 256x28x28 to 56x56" : "nearest 256x28x28 to 56x56",
+                           &work, data, 4.0 * CHANNELS * SIDE * SIDE * 5);
     }
 }
 
-static int bench(void)
+static void bench(const rf_kernels *kernels)
 {
+    check_random random = {.state = 1};
+    rf_arena arena;
     void *data[2];
-    check_random random = check_seeded();
     for (int i = 0; i < 2; i++) {
         float *floats = data[i] = malloc(FLOATS * sizeof(float));
         assert_non_null(floats);
         for (int64_t k = 0; k < FLOATS; k++)
             floats[k] = any_float(&random, false);
     }
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
-        rf_arena arena;
-        rf_arena_init(&arena, NULL, UINT64_MAX);
-        bench_reductions(*set, &arena, data);
-        bench_softmax(*set, &arena, data);
-        bench_resampling(*set, &arena, data);
-        rf_arena_release(&arena);
-    }
+    rf_arena_init(&arena, NULL, UINT64_MAX);
+    bench_reductions(kernels, &arena, data);
+    bench_softmax(kernels, &arena, data);
+    bench_resampling(kernels, &arena, data);
+    rf_arena_release(&arena);
     free(data[0]);
     free(data[1]);
-    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_resampling),
+    static const check_program program = {
+        .name = "reducing_kernels",
+        .tests = {{"reductions", test_reductions}, {"softmax", test_softmax}, {"resampling", test_resampling}},
+        .bench = bench,
     };
-    if (argc > 1 && !strcmp(argv[1], "--bench"))
-        return bench();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return check_main(argc, argv, &program);
 }

@@ -2,8 +2,8 @@
 /*
  * Winograd's convolution with tiles of every size and every instruction set
  * against loops in double, over random shapes, layouts, epilogues and splits of
- * work; how far off it is; and when it is chosen. RF_SEED repeats a run; --bench
- * measures instead.
+ * work; how far off it is; and when it is chosen. See check_main.h for the words
+ * that it takes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,8 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel_check_tools.h"
-#include "kernels/machine.h"
+#include "check_main.h"
 
 typedef bool make_sized(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena, rf_work *work);
 
@@ -60,15 +59,6 @@ typedef struct problem {
     double largest;   /* sum of absolute products of any output */
 } problem;
 
-static float *some_floats(check_random *random, int64_t count)
-{
-    float *floats = malloc(((size_t)count + 1) * sizeof *floats);
-    assert_non_null(floats);
-    for (int64_t i = 0; i < count; i++)
-        floats[i] = check_float(random, false);
-    return floats;
-}
-
 static void make_weights(check_random *random, problem *p, int64_t count)
 {
     size_t bytes = (size_t)count * sizeof(float), odd = (size_t)check_between(random, 0, 3);
@@ -81,13 +71,6 @@ static void make_weights(check_random *random, problem *p, int64_t count)
     }
     p->spec.weights = at;
     check_buffer_protect(&p->weights);
-}
-
-static double weight_at(const problem *p, int64_t i)
-{
-    float w;
-    memcpy(&w, (const char *)p->spec.weights + (size_t)i * sizeof w, sizeof w);
-    return (double)w;
 }
 
 /* One output's sum of products; *magnitude gets that of their absolute values. */
@@ -103,7 +86,7 @@ static double sum_at(const problem *p, const int64_t *index, double *magnitude)
             if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
                 continue;
             const int64_t from[] = {index[0], c, y, x};
-            double product = factor * weight_at(p, (index[1] * input->dims[1] + c) * 9 + tap)
+            double product = factor * check_float_at(p->spec.weights, (index[1] * input->dims[1] + c) * 9 + tap)
                              * (double)p->input.data[check_offset(input, from)];
             sum += product;
             *magnitude += isnan(product) ? 0 : fabs(product);
@@ -165,8 +148,8 @@ static problem random_problem(check_random *random)
         p.input.data[p.input.floats / 2] = NAN;
     check_buffer_protect(&p.input.buffer);
     make_weights(random, &p, 9 * channels * outputs);
-    p.bias = check_next(random) & 1 ? some_floats(random, outputs) : NULL;
-    p.scale = check_one_in(random, 3) ? some_floats(random, outputs) : NULL;
+    p.bias = check_next(random) & 1 ? check_floats(random, outputs, false) : NULL;
+    p.scale = check_one_in(random, 3) ? check_floats(random, outputs, false) : NULL;
     spec->epilogue.map = check_random_map(random, false);
     spec->epilogue.residual = check_one_in(random, 3);
     spec->input = p.input.at;
@@ -204,7 +187,8 @@ static double growth(const int outputs[2])
 }
 
 /* NaN must be where a sum sees one, and may be all over the tiles that do. */
-static void compare(const problem *p, const check_tensor *output, const int outputs[2], const char *isa)
+static void compare(check_random *random, const problem *p, const check_tensor *output, const int outputs[2],
+                    const char *isa, const char *algorithm)
 {
     int64_t index[RF_MAX_RANK] = {0};
     size_t element = 0;
@@ -220,6 +204,8 @@ static void compare(const problem *p, const check_tensor *output, const int outp
         if (has_nan && isnan(got))
             continue;
         check_near(got, check_map(x, p->spec.epilogue.map), check_map_bound(x, error, p->spec.epilogue.map), isa);
+        if (p->spec.epilogue.map.function == RF_MAP_NONE)
+            check_note(random, isa, algorithm, fabs((double)got - x), p->largest);
     } while (check_step(&p->output.at, index));
     check_tensor_gaps(output);
 }
@@ -237,7 +223,7 @@ static void run_maker(check_random *random, const problem *p, const char *isa, m
         void *data[3] = {p->input.data, i ? pieces.data : whole.data, p->residual.data};
         check_run(random, &work, data, i == 1);
     }
-    compare(p, &whole, outputs, isa);
+    compare(random, p, &whole, outputs, isa, work.algorithm);
     check_tensor_same(&whole, &pieces);
     check_tensor_free(&whole);
     check_tensor_free(&pieces);
@@ -249,10 +235,10 @@ static void random_shapes(void **state)
     check_random *random = *state;
     for (int i = 0; i < check_cases(60); i++) {
         problem p = random_problem(random);
-        for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
+        for (const rf_kernels *set = check_set(NULL); set; set = check_set(set)) {
             const int outputs[2] = {sizes[check_between(random, 0, 3)], sizes[check_between(random, 0, 3)]};
-            if (maker_of((*set)->isa))
-                run_maker(random, &p, (*set)->isa, maker_of((*set)->isa), outputs);
+            if (maker_of(set->isa))
+                run_maker(random, &p, set->isa, maker_of(set->isa), outputs);
         }
         problem_free(&p);
     }
@@ -269,19 +255,13 @@ typedef struct layer {
 /* About normal, as inputs and weights of networks are. */
 static float *normal_floats(check_random *random, int64_t count)
 {
-    float *floats = some_floats(random, count);
+    float *floats = check_floats(random, count, false);
     for (int64_t i = 0; i < count; i++) {
         floats[i] = 0;
         for (int k = 0; k < 8; k++)
             floats[i] += (float)check_between(random, -32768, 32768) / 32768 * 0.6f;
     }
     return floats;
-}
-
-static rf_strided image(int64_t channels, int64_t extent)
-{
-    return (rf_strided){.rank = 4, .dims = {1, channels, extent, extent},
-                        .strides = {channels * extent * extent, 1, extent * channels, channels}};
 }
 
 static layer make_layer(int64_t channels, int64_t extent, int64_t outputs)
@@ -295,7 +275,7 @@ static layer make_layer(int64_t channels, int64_t extent, int64_t outputs)
     made.bias = normal_floats(&random, outputs);
     made.spec = (rf_convolution_spec){
         .axes = 2, .windows = {window, window}, .groups = 1, .weights = made.weights, .bias = made.bias,
-        .input = image(channels, extent), .output = image(outputs, extent),
+        .input = check_image(channels, extent), .output = check_image(outputs, extent),
     };
     return made;
 }
@@ -318,8 +298,12 @@ static double *sums_of(layer *of)
     return p.expected;
 }
 
-/* Errors in units of the outputs' root of mean square, and of the largest output. */
-static void measure_error(layer *of, const double *expected, rf_work *work, double error[3])
+typedef struct error_sizes {
+    double rms, most;     /* over the root of the outputs' mean square */
+    double of_largest;    /* the most, over the largest output */
+} error_sizes;
+
+static error_sizes measure_error(layer *of, const double *expected, rf_work *work)
 {
     int64_t index[RF_MAX_RANK] = {0};
     double squares = 0, errors = 0, most = 0, largest = 0, count = 0;
@@ -332,30 +316,58 @@ static void measure_error(layer *of, const double *expected, rf_work *work, doub
         largest = fmax(largest, fabs(x));
         count++;
     } while (check_step(&of->spec.output, index));
-    error[0] = sqrt(errors / squares);
-    error[1] = most / sqrt(squares / count);
-    error[2] = most / largest;
+    return (error_sizes){sqrt(errors / squares), most / sqrt(squares / count), most / largest};
 }
 
-static void accuracy(void **state)
+static error_sizes error_of(layer *of, const double *expected, const rf_kernels *kernels, const int outputs[2])
+{
+    rf_arena arena;
+    rf_work work;
+    rf_arena_init(&arena, NULL, 1 << 20);
+    if (outputs)
+        assert_true(maker_of(kernels->isa)(&of->spec, outputs, &arena, &work));
+    else
+        assert_true(kernels->convolution(&of->spec, &arena, &work));
+    error_sizes error = measure_error(of, expected, &work);
+    rf_arena_release(&arena);
+    return error;
+}
+
+static void small_errors(void **state)
 {
     (void)state;
-    const rf_kernels *set = rf_machine_find(NULL);
+    layer of = make_layer(64, 30, 32);
+    double *expected = sums_of(&of);
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+        for (int i = 0; i < SIZES; i++) {
+            const int outputs[2] = {sizes[i], sizes[i]};
+            assert_true(error_of(&of, expected, set, outputs).of_largest < 2e-5);
+        }
+    free(expected);
+    layer_free(&of);
+}
+
+static void print_errors(const char *isa, int64_t channels, const char *tile, error_sizes error)
+{
+    printf("%-9s %4d  %-6s  %8.1e  %8.1e  %8.1e\n", isa, (int)channels, tile, error.rms, error.most,
+           error.of_largest);
+}
+
+/* A table for tiles of all sizes, and for the sum of products that they are compared with. */
+static void accuracy(const rf_kernels *kernels)
+{
+    printf("%-9s %4s  %-6s  %8s  %8s  %8s\n", "set", "ch.", "tile", "rms/RMS", "max/RMS", "max/max");
     for (int64_t channels = 64; channels <= 256; channels *= 4) {
         layer of = make_layer(channels, 30, 32);
         double *expected = sums_of(&of);
-        for (int i = 0; i < SIZES; i++) {
-            const int outputs[2] = {sizes[i], sizes[i]};
-            double error[3];
-            rf_arena arena;
-            rf_work work;
-            rf_arena_init(&arena, NULL, 1 << 20);
-            assert_true(maker_of(set->isa)(&of.spec, outputs, &arena, &work));
-            measure_error(&of, expected, &work, error);
-            printf("%3d channels, %dx%d: rms %.2g, max %.2g of the RMS, %.2g of the largest output\n",
-                   (int)channels, sizes[i], sizes[i], error[0], error[1], error[2]);
-            assert_true(error[2] < 2e-5);
-            rf_arena_release(&arena);
+        of.spec.exact = true;
+        print_errors(kernels->isa, channels, "direct", error_of(&of, expected, kernels, NULL));
+        of.spec.exact = false;
+        for (int i = 0; i < SIZES * SIZES; i++) {
+            const int outputs[2] = {sizes[i / SIZES], sizes[i % SIZES]};
+            char tile[16];
+            snprintf(tile, sizeof tile, "%dx%d", outputs[0], outputs[1]);
+            print_errors(kernels->isa, channels, tile, error_of(&of, expected, kernels, outputs));
         }
         free(expected);
         layer_free(&of);
@@ -378,15 +390,15 @@ static bool chooses_winograd(const rf_kernels *kernels, const rf_convolution_spe
 static void choice(void **state)
 {
     (void)state;
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++) {
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set)) {
         layer big = make_layer(64, 28, 64), small = make_layer(8, 6, 8);
-        assert_true(chooses_winograd(*set, &big.spec));
-        assert_false(chooses_winograd(*set, &small.spec));
+        assert_true(chooses_winograd(set, &big.spec));
+        assert_false(chooses_winograd(set, &small.spec));
         big.spec.exact = true;
-        assert_false(chooses_winograd(*set, &big.spec));
+        assert_false(chooses_winograd(set, &big.spec));
         big.spec.exact = false;
         big.spec.windows[0].dilation = big.spec.windows[0].pad_begin = big.spec.windows[0].pad_end = 2;
-        assert_false(chooses_winograd(*set, &big.spec));
+        assert_false(chooses_winograd(set, &big.spec));
         layer_free(&big);
         layer_free(&small);
     }
@@ -402,6 +414,10 @@ static const int64_t shapes[][3] = {
 
 static void measure(const rf_kernels *kernels, const int64_t *shape)
 {
+    char name[48];
+    snprintf(name, sizeof name, "%dx%dx%d to %d", (int)shape[0], (int)shape[1], (int)shape[1], (int)shape[2]);
+    if (!check_wanted(name))
+        return;
     layer of = make_layer(shape[0], shape[1], shape[2]);
     double flops = 18.0 * (double)(shape[0] * shape[1] * shape[1] * shape[2]), rates[2];
     const char *algorithm = "";
@@ -415,29 +431,24 @@ static void measure(const rf_kernels *kernels, const int64_t *shape)
         algorithm = work.algorithm;
         rf_arena_release(&arena);
     }
-    printf("%-9s %3dx%3dx%3d to %3d: direct %6.1f, chosen %6.1f effective GFLOP/s, %5.2f  %s\n", kernels->isa,
-           (int)shape[0], (int)shape[1], (int)shape[1], (int)shape[2], rates[0], rates[1], rates[1] / rates[0],
-           algorithm);
+    printf("%-9s %-18s: direct %6.1f, chosen %6.1f effective GFLOP/s, %5.2f  %s\n", kernels->isa, name, rates[0],
+           rates[1], rates[1] / rates[0], algorithm);
     layer_free(&of);
 }
 
-static int bench(void)
+static void bench(const rf_kernels *kernels)
 {
-    for (const rf_kernels *const *set = rf_machine_kernels(); *set; set++)
-        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            measure(*set, shapes[i]);
-    return 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        measure(kernels, shapes[i]);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--bench") == 0)
-        return bench();
-    check_random random = check_seeded();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(random_shapes, &random),
-        cmocka_unit_test(accuracy),
-        cmocka_unit_test(choice),
+    static const check_program program = {
+        .name = "winograd",
+        .tests = {{"random_shapes", random_shapes}, {"small_errors", small_errors}, {"choice", choice}},
+        .bench = bench,
+        .accuracy = accuracy,
     };
-    return cmocka_run_group_tests_name("winograd", tests, NULL, NULL);
+    return check_main(argc, argv, &program);
 }
