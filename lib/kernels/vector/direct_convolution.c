@@ -86,7 +86,7 @@ static void choose_last(rf_direct_plan *plan)
     double least = 0;
     for (int32_t k = LAST; k >= 0; k--) {
         double cycles;
-        RF_ISA_NAME(rf_tile_choose)(axis[k].window.output, plan->spec.outputs, &cycles);
+        RF_ISA_NAME(rf_tile_choose)(axis[k].window.output, plan->spec.outputs, plan->depth, &cycles);
         cycles /= (double)axis[k].window.output;
         if (k < LAST && cycles > 0.9 * least)
             continue;
@@ -182,21 +182,6 @@ static void choose_staging(rf_direct_plan *plan)
 
 /* ---- The plan --------------------------------------------------------------------------- */
 
-static bool set_axes(rf_direct_plan *plan, const rf_direct_spec *given)
-{
-    rf_direct_spec *spec = &plan->spec;
-    *spec = *given;
-    int32_t axes = join_axes(spec->axis, given->axes, given->epilogue.residual);
-    if (axes > RF_DIRECT_AXES)
-        return false;
-    spec->axes = RF_DIRECT_AXES;
-    memmove(spec->axis + RF_DIRECT_AXES - axes, spec->axis, (size_t)axes * sizeof *spec->axis);
-    for (int32_t k = 0; k < RF_DIRECT_AXES - axes; k++)
-        spec->axis[k] = nothing;
-    choose_last(plan);
-    return true;
-}
-
 static bool set_depth(rf_direct_plan *plan)
 {
     plan->depth = plan->spec.channels;
@@ -208,11 +193,28 @@ static bool set_depth(rf_direct_plan *plan)
     return true;
 }
 
+static bool set_axes(rf_direct_plan *plan, const rf_direct_spec *given)
+{
+    rf_direct_spec *spec = &plan->spec;
+    *spec = *given;
+    int32_t axes = join_axes(spec->axis, given->axes, given->epilogue.residual);
+    if (axes > RF_DIRECT_AXES)
+        return false;
+    spec->axes = RF_DIRECT_AXES;
+    memmove(spec->axis + RF_DIRECT_AXES - axes, spec->axis, (size_t)axes * sizeof *spec->axis);
+    for (int32_t k = 0; k < RF_DIRECT_AXES - axes; k++)
+        spec->axis[k] = nothing;
+    if (!set_depth(plan))
+        return false;
+    choose_last(plan);
+    return set_depth(plan); /* taps are packed in the order of the axes */
+}
+
 static void set_tiles(rf_direct_plan *plan)
 {
     double cycles;
     int64_t extent = plan->spec.axis[LAST].window.output;
-    plan->vectors = RF_ISA_NAME(rf_tile_choose)(extent, plan->spec.outputs, &cycles);
+    plan->vectors = RF_ISA_NAME(rf_tile_choose)(extent, plan->spec.outputs, plan->depth, &cycles);
     plan->panels = rf_div_ceil(plan->spec.outputs, rf_direct_panel(plan));
     plan->chunks = rf_div_ceil(extent, RF_ISA_NAME(rf_tile_rows)(plan->vectors));
     plan->chunk_rows = extent / plan->chunks;
@@ -282,7 +284,7 @@ bool RF_ISA_NAME(rf_make_direct)(const rf_direct_spec *spec, rf_arena *arena, rf
         return true;
     }
     rf_direct_plan *plan = RF_TAKE(arena, rf_direct_plan, 1);
-    if (!plan || spec->channels < 1 || !set_axes(plan, spec) || !set_depth(plan))
+    if (!plan || spec->channels < 1 || !set_axes(plan, spec))
         return false;
     set_tiles(plan);
     choose_staging(plan);

@@ -21,20 +21,26 @@ typedef struct taps {
     int64_t begin, end;
 } taps;
 
-/* One line of tiles by one panel. */
-typedef struct line {
-    const rf_direct_plan *plan;
-    const source *from;
+/* Where a line begins. */
+typedef struct place {
     const float *input;   /* at the first valid taps of the outer axes, position `origin` of the last */
     const float *weights; /* the same in the panel */
     float *output;
     const float *residual;
+} place;
+
+/* Lines of tiles by one panel. */
+typedef struct line {
+    const rf_direct_plan *plan;
+    const source *from;
+    place at;
     int64_t vectors, lanes; /* of the panel's row */
     int64_t outputs;
-    const float *next;      /* the panel that is used after this one, or NULL */
+    bool whole;             /* tiles can store the panel's outputs, and no more */
+    rf_tile_fetching fetching;
     bool own;               /* this panel has not been fetched ahead */
-    int64_t number, tiles;  /* of the line's first tile among those that use this panel, and how many do */
-    rf_tile tile;           /* what all tiles of the line have in common */
+    int64_t number;         /* of the next tile among those that use this panel */
+    rf_tile tile;           /* copied only at borders: what has just been written in parts is slow to copy whole */
 } line;
 
 /* Taps on the input at output position i; divisions only where some are not. */
@@ -64,8 +70,8 @@ static void store_rows(const line *at, const float *sums, int64_t x0, int64_t x1
     const rf_direct_axis *axis = &at->plan->spec.axis[LAST];
     const rf_tile_rows_out to = {
         .rows = x1 - x0, .outputs = at->outputs, .lanes = at->lanes,
-        .output = at->output + x0 * axis->output, .output_step = axis->output,
-        .residual = at->residual ? at->residual + x0 * axis->residual : NULL,
+        .output = at->at.output + x0 * axis->output, .output_step = axis->output,
+        .residual = at->at.residual ? at->at.residual + x0 * axis->residual : NULL,
         .residual_step = axis->residual, .map = at->plan->spec.epilogue.map,
     };
     RF_ISA_NAME(rf_tile_finish)(&to, sums);
@@ -77,8 +83,8 @@ static void point(const line *at, rf_tile *tile, int64_t x, taps some)
     const rf_direct_plan *plan = at->plan;
     int64_t first = position(&plan->spec.axis[LAST].window, x, some.begin);
     int64_t count = some.end - some.begin;
-    tile->input = at->input + (first - at->from->origin[LAST]) * at->from->strides[LAST];
-    tile->weights = at->weights + some.begin * plan->taps_weight[LAST] * at->lanes;
+    tile->input = at->at.input + (first - at->from->origin[LAST]) * at->from->strides[LAST];
+    tile->weights = at->at.weights + some.begin * plan->taps_weight[LAST] * at->lanes;
     tile->levels[LAST].count = plan->joined ? 1 : count;
     tile->length = plan->spec.channels * (plan->joined ? count : 1);
 }
@@ -102,12 +108,16 @@ static void add_tap(const line *at, rf_tile *tile, float *sums, int64_t x0, int6
 }
 
 /* A chunk at a border: what all pixels share first, then tap by tap. */
-static void border_chunk(const line *at, rf_tile *tile, int64_t x0, int64_t x1, taps first, taps last)
+static void border_chunk(const line *at, int64_t x0, int64_t x1, taps first, taps last)
 {
+    rf_tile copy = at->tile, *tile = &copy;
     float sums[RF_TILE_MAX_SUMS * RF_LANES];
     taps shared = {first.begin, last.end};
     bool none = shared.begin >= shared.end;
     tile->sums = sums;
+    tile->output = NULL;
+    tile->residual = NULL;
+    tile->ahead_step = 0;
     if (none)
         tile->levels[LAST].count = tile->length = 0;
     else
@@ -119,35 +129,32 @@ static void border_chunk(const line *at, rf_tile *tile, int64_t x0, int64_t x1, 
     store_rows(at, sums, x0, x1);
 }
 
-static void fetch_ahead(const line *at, rf_tile *tile, int64_t number)
+static void fetch_ahead(line *at)
 {
-    const rf_direct_plan *plan = at->plan;
-    if (at->own && number == 0)
-        rf_tile_fetch_own(tile, at->vectors);
-    else if (at->next)
-        rf_tile_fetch_next(tile, at->next, plan->depth, at->vectors, number, at->tiles);
+    if (at->own && at->number == 0)
+        rf_tile_fetch_own(&at->tile, at->vectors);
+    else
+        rf_tile_fetch(&at->tile, &at->fetching, at->number);
+    at->number++;
 }
 
-static void run_chunk(const line *at, int64_t chunk, int64_t number)
+static void run_chunk(line *at, int64_t chunk)
 {
     const rf_direct_plan *plan = at->plan;
     const rf_direct_axis *axis = &plan->spec.axis[LAST];
     int64_t x0 = rf_direct_chunk_begin(plan, chunk), x1 = rf_direct_chunk_begin(plan, chunk + 1);
     taps first = taps_at(&axis->window, x0), last = taps_at(&axis->window, x1 - 1);
-    rf_tile tile = at->tile;
-    bool whole = at->outputs == at->vectors * RF_LANES;
     bool inside = first.begin == last.begin && first.end == last.end && first.begin < first.end;
-    if (!whole || !inside) {
-        border_chunk(at, &tile, x0, x1, first, last);
+    rf_tile *tile = &at->tile;
+    if (!at->whole || !inside) {
+        border_chunk(at, x0, x1, first, last);
         return;
     }
-    point(at, &tile, x0, first);
-    fetch_ahead(at, &tile, number);
-    tile.output = at->output + x0 * axis->output;
-    tile.output_step = axis->output;
-    tile.residual = at->residual ? at->residual + x0 * axis->residual : NULL;
-    tile.residual_step = axis->residual;
-    RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(&tile);
+    point(at, tile, x0, first);
+    fetch_ahead(at);
+    tile->output = at->at.output + x0 * axis->output;
+    tile->residual = at->at.residual ? at->at.residual + x0 * axis->residual : NULL;
+    RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(tile);
 }
 
 /* Puts the valid taps of an outer axis into a level and moves the line to the first of them. */
@@ -159,33 +166,36 @@ static void enter_axis(line *at, int32_t k, int64_t i)
     level->count = valid.end - valid.begin;
     level->input = step_of(axis->window.dilation, at->from->strides[k]);
     level->weights = at->plan->taps_weight[k] * at->lanes;
-    at->output += i * axis->output;
-    if (at->residual)
-        at->residual += i * axis->residual;
+    at->at.output += i * axis->output;
+    if (at->at.residual)
+        at->at.residual += i * axis->residual;
     if (level->count == 0)
         return;
-    at->input += (position(&axis->window, i, valid.begin) - at->from->origin[k]) * at->from->strides[k];
-    at->weights += valid.begin * level->weights;
+    at->at.input += (position(&axis->window, i, valid.begin) - at->from->origin[k]) * at->from->strides[k];
+    at->at.weights += valid.begin * level->weights;
 }
 
-static void run_line(line at, const int64_t index[LAST], const block *box)
+static void run_line(line *at, const int64_t index[LAST], const block *box)
 {
+    const place begin = at->at;
     for (int32_t k = 0; k < LAST; k++)
-        enter_axis(&at, k, index[k]);
+        enter_axis(at, k, index[k]);
     for (int64_t chunk = box->begin[LAST]; chunk < box->end[LAST]; chunk++)
-        run_chunk(&at, chunk, at.number + chunk - box->begin[LAST]);
+        run_chunk(at, chunk);
+    at->at = begin;
 }
 
 /* Says which panel of weights comes after the unit's, and how many tiles there are to fetch it. */
 static void set_fetching(line *at, const rf_kernel_call *call, const block *box, size_t unit)
 {
     size_t panels = (size_t)at->plan->panels;
-    at->own = unit == call->begin;
-    if (unit + 1 < call->end && (unit + 1) % panels != 0)
-        at->next = at->weights + at->lanes * at->plan->depth;
-    at->tiles = 1;
+    bool more = unit + 1 < call->end && (unit + 1) % panels != 0;
+    int64_t tiles = 1;
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
-        at->tiles *= box->end[k] - box->begin[k];
+        tiles *= box->end[k] - box->begin[k];
+    at->own = unit == call->begin;
+    at->fetching = rf_tile_fetching_of(more ? at->at.weights + at->lanes * at->plan->depth : NULL, at->plan->depth,
+                                       at->vectors, tiles);
 }
 
 static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, const source *from,
@@ -194,26 +204,28 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
     const float *packed = call->packed;
     const int64_t panel = (int64_t)(unit % (size_t)plan->panels);
     int64_t lanes = rf_direct_panel(plan), padded = plan->panels * lanes;
-    const rf_window *last = &plan->spec.axis[LAST].window;
-    line at = {.plan = plan, .from = from, .input = from->data};
-    at.weights = packed + padded + panel * lanes * plan->depth;
-    at.output = (float *)call->data[1] + panel * lanes;
-    at.residual = plan->spec.epilogue.residual ? (const float *)call->data[2] + panel * lanes : NULL;
+    const rf_direct_axis *last = &plan->spec.axis[LAST];
+    line at = {.plan = plan, .from = from, .at.input = from->data};
+    at.at.weights = packed + padded + panel * lanes * plan->depth;
+    at.at.output = (float *)call->data[1] + panel * lanes;
+    at.at.residual = plan->spec.epilogue.residual ? (const float *)call->data[2] + panel * lanes : NULL;
     at.outputs = rf_direct_panel_outputs(plan, panel);
     at.vectors = rf_direct_panel_vectors(plan, panel);
     at.lanes = at.vectors * RF_LANES;
-    at.tile = (rf_tile){.start = packed + panel * lanes, .map = plan->spec.epilogue.map};
-    at.tile.step = step_of(last->stride, from->strides[LAST]);
-    at.tile.levels[LAST].input = step_of(last->dilation, from->strides[LAST]);
+    at.whole = RF_HAS_MASKS || at.outputs == at.lanes;
+    at.tile = (rf_tile){
+        .start = packed + panel * lanes, .map = plan->spec.epilogue.map, .absent = at.lanes - at.outputs,
+        .output_step = last->output, .residual_step = last->residual,
+        .step = step_of(last->window.stride, from->strides[LAST]),
+    };
+    at.tile.levels[LAST].input = step_of(last->window.dilation, from->strides[LAST]);
     at.tile.levels[LAST].weights = plan->taps_weight[LAST] * at.lanes;
     set_fetching(&at, call, box, unit);
-    int64_t index[LAST], line_tiles = box->end[LAST] - box->begin[LAST];
+    int64_t index[LAST];
     for (index[0] = box->begin[0]; index[0] < box->end[0]; index[0]++)
         for (index[1] = box->begin[1]; index[1] < box->end[1]; index[1]++)
-            for (index[2] = box->begin[2]; index[2] < box->end[2]; index[2]++) {
-                run_line(at, index, box);
-                at.number += line_tiles;
-            }
+            for (index[2] = box->begin[2]; index[2] < box->end[2]; index[2]++)
+                run_line(&at, index, box);
 }
 
 static block block_of(const rf_direct_plan *plan, int64_t number)

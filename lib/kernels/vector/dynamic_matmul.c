@@ -184,7 +184,7 @@ static bool set_sizes(product *plan, const rf_matmul_spec *spec)
     plan->m = spec->output.dims[rank - 2];
     plan->n = spec->output.dims[rank - 1];
     plan->k = spec->a.dims[rank - 1];
-    plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->m, plan->n, &cycles);
+    plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->m, plan->n, plan->k, &cycles);
     plan->panels = rf_div_ceil(plan->n, plan->vectors * RF_LANES);
     int64_t most = RF_ISA_NAME(rf_tile_rows)(plan->vectors) * BLOCK_TILES;
     plan->blocks = rf_div_ceil(plan->m, most);

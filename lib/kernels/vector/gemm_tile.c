@@ -28,8 +28,9 @@ int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors)
     return rows;
 }
 
-/* About how many cycles a tile takes for one product of each sum. */
-static double tile_cycles(double rows, double vectors)
+/* About how many cycles a tile takes for one product of each sum, of `depth`; what it takes to begin
+ * and to store the sums is shared out over them. */
+static double tile_cycles(double rows, double vectors, double depth)
 {
     double products = rows * vectors, loads = vectors + rows / 2, latency = 4;
     if (RF_VECTOR_BYTES < 64) {
@@ -37,27 +38,28 @@ static double tile_cycles(double rows, double vectors)
         loads = (vectors + rows) / 2;
     }
     double most = products > loads ? products : loads;
-    return (most > latency ? most : latency) + 0.6;
+    return (most > latency ? most : latency) + 0.6 + (50 + 2 * rows * vectors) / depth;
 }
 
 /* The same for all tiles of a line, with all output channels. */
-static double line_cycles(int64_t extent, int64_t outputs, int64_t vectors)
+static double line_cycles(int64_t extent, int64_t outputs, int64_t vectors, double depth)
 {
     int64_t columns = rf_div_ceil(outputs, RF_LANES);
     int64_t chunks = rf_div_ceil(extent, RF_ISA_NAME(rf_tile_rows)(vectors));
     double rows = (double)extent / (double)chunks;
-    double cycles = (double)(columns / vectors) * tile_cycles(rows, (double)vectors);
+    double cycles = (double)(columns / vectors) * tile_cycles(rows, (double)vectors, depth);
     if (columns % vectors)
-        cycles += tile_cycles(rows, (double)(columns % vectors));
+        cycles += tile_cycles(rows, (double)(columns % vectors), depth);
     return cycles * (double)chunks;
 }
 
-int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cycles)
+int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, int64_t depth, double *cycles)
 {
+    const double products = depth > 0 ? (double)depth : 1;
     int32_t best = 1;
-    *cycles = line_cycles(extent, outputs, 1);
+    *cycles = line_cycles(extent, outputs, 1, products);
     for (int32_t vectors = 2; vectors <= RF_TILE_MAX_VECTORS; vectors++) {
-        double now = line_cycles(extent, outputs, vectors);
+        double now = line_cycles(extent, outputs, vectors, products);
         if (now > 0.98 * *cycles)
             continue; /* as good: narrower panels share out better and take less of the cache */
         *cycles = now;
@@ -71,9 +73,14 @@ int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cyc
 /* `map.function` is a constant to the compiler, or any. */
 RF_INLINE void map_stored(const rf_tile *tile, int64_t rows, int64_t vectors, const rf_map map)
 {
+    const int64_t last = RF_LANES - tile->absent;
     for (int64_t r = 0; r < rows; r++) {
         float *to = tile->output + r * tile->output_step;
-        for (int64_t v = 0; v < vectors; v++, to += RF_LANES)
+        for (int64_t v = 1; v < vectors; v++, to += RF_LANES)
+            rf_store(to, rf_vmap(rf_load(to), map));
+        if (RF_HAS_MASKS)
+            rf_store_some(to, rf_vmap(rf_load_some(to, last), map), last);
+        else
             rf_store(to, rf_vmap(rf_load(to), map));
     }
 }

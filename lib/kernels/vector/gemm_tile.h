@@ -33,6 +33,7 @@ typedef struct rf_tile {
     float *output;
     const float *residual;        /* or NULL */
     int64_t output_step, residual_step;
+    int64_t absent;               /* lanes of each row's last vector that are not stored; 0 without RF_HAS_MASKS */
     rf_map map;                   /* of what goes to `output` */
 } rf_tile;
 
@@ -61,6 +62,7 @@ typedef void rf_tile_function(const rf_tile *tile);
     ROW(1, 4) ROW(2, 4)
 #endif
 
+enum { RF_TILE_LINE = 16, RF_TILE_AHEAD = 1024 }; /* floats of a cache line, and of how far ahead a tile reads */
 enum { RF_TILE_MAX_ROWS = 14, RF_TILE_MAX_VECTORS = 4, RF_TILE_MAX_SUMS = 28 };
 
 /* One row of weights against one input float of each row of the tile. */
@@ -107,27 +109,71 @@ RF_INLINE bool rf_tile_apply(const rf_map map, rf_vec *sums, const int count)
     }
 }
 
+/* Sums of vector `v` of a row. */
+RF_INLINE rf_vec rf_tile_load(const rf_tile *tile, const float *from, const int v, const int vectors)
+{
+    if (RF_HAS_MASKS && v == vectors - 1)
+        return rf_load_some(from, RF_LANES - tile->absent);
+    return rf_load(from);
+}
+
 RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, const int vectors)
 {
     if (tile->residual) {
         RF_UNROLL
         for (int k = 0; k < rows * vectors; k++)
-            sums[k] += rf_load(tile->residual + k / vectors * tile->residual_step + k % vectors * RF_LANES);
+            sums[k] += rf_tile_load(tile, tile->residual + k / vectors * tile->residual_step + k % vectors * RF_LANES,
+                                    k % vectors, vectors);
     }
     bool done = rf_tile_apply(tile->map, sums, rows * vectors);
     RF_UNROLL
-    for (int k = 0; k < rows * vectors; k++)
-        rf_store(tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES, sums[k]);
+    for (int k = 0; k < rows * vectors; k++) {
+        float *to = tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES;
+        if (RF_HAS_MASKS && k % vectors == vectors - 1)
+            rf_store_some(to, sums[k], RF_LANES - tile->absent);
+        else
+            rf_store(to, sums[k]);
+    }
     if (!done)
         RF_ISA_NAME(rf_tile_map)(tile, rows, vectors);
+}
+
+/* What is added at the end has time to come while products are made. */
+RF_INLINE void rf_tile_fetch_residual(const rf_tile *tile, const int rows, const int vectors)
+{
+    if (!tile->residual)
+        return;
+    RF_UNROLL
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(tile->residual + r * tile->residual_step);
+        if (vectors * RF_LANES > RF_TILE_LINE)
+            __builtin_prefetch(tile->residual + r * tile->residual_step + RF_TILE_LINE);
+    }
+}
+
+/* One segment's products. */
+RF_INLINE void rf_tile_segment(rf_vec *sums, const rf_tile *tile, const float *input, const float *weights,
+                               const float **ahead, const int rows, const int vectors)
+{
+    const int64_t step = tile->step, length = tile->length, ahead_step = tile->ahead_step;
+    const float *fetched = *ahead;
+    for (int64_t c = 0; c < length; c++) {
+        if (ahead_step) {
+            __builtin_prefetch(fetched, 0, 2);
+            __builtin_prefetch(fetched + ahead_step / 2, 0, 2);
+            fetched += ahead_step;
+        }
+        rf_tile_step(sums, input + c, step, weights + c * vectors * RF_LANES, rows, vectors);
+    }
+    *ahead = fetched;
 }
 
 RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)
 {
     rf_vec sums[RF_TILE_MAX_SUMS];
     const rf_tile_level *levels = tile->levels;
-    const int64_t step = tile->step, length = tile->length, ahead_step = tile->ahead_step;
-    const float *ahead = tile->ahead ? tile->ahead : tile->weights;
+    const float *ahead = tile->ahead;
+    rf_tile_fetch_residual(tile, rows, vectors);
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++)
         sums[k] = rf_load(tile->start + k / vectors * tile->start_step + k % vectors * RF_LANES);
@@ -139,12 +185,7 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
                 const float *weights = tile->weights + i * levels[0].weights + j * levels[1].weights
                                        + k * levels[2].weights;
                 for (int64_t t = 0; t < levels[3].count; t++) {
-                    for (int64_t c = 0; c < length; c++) {
-                        __builtin_prefetch(ahead, 0, 2);
-                        __builtin_prefetch(ahead + ahead_step / 2, 0, 2);
-                        ahead += ahead_step;
-                        rf_tile_step(sums, input + c, step, weights + c * vectors * RF_LANES, rows, vectors);
-                    }
+                    rf_tile_segment(sums, tile, input, weights, &ahead, rows, vectors);
                     input += levels[3].input;
                     weights += levels[3].weights;
                 }
@@ -160,20 +201,32 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
         rf_store(tile->sums + k * RF_LANES, sums[k]);
 }
 
-enum { RF_TILE_LINE = 16, RF_TILE_AHEAD = 1024 }; /* floats of a cache line, and of how far ahead a tile reads */
-
 /*
- * Weights come from memory that a run has last seen a run ago. Tile `number` of the `tiles` that use a
- * panel of `depth` rows fetches its share of the panel that is used `next`.
+ * Weights come from memory that a run has last seen a run ago: the first tiles that use a panel fetch,
+ * a share each, the panel that is used after it.
  */
-RF_INLINE void rf_tile_fetch_next(rf_tile *tile, const float *next, int64_t depth, int64_t vectors,
-                                  int64_t number, int64_t tiles)
+typedef struct rf_tile_fetching {
+    const float *next;
+    int64_t shares, share, step; /* how many there are, floats of one, and of one product */
+} rf_tile_fetching;
+
+/* `next` may be NULL. The panel has `depth` rows; `tiles` use the present one. */
+RF_INLINE rf_tile_fetching rf_tile_fetching_of(const float *next, int64_t depth, int64_t vectors, int64_t tiles)
 {
-    int64_t shares = 1;
-    while (2 * shares <= tiles && shares < RF_TILE_LINE)
-        shares *= 2;
-    tile->ahead_step = number < shares ? vectors * RF_LANES / shares : 0;
-    tile->ahead = number < shares ? next + number * depth * tile->ahead_step : NULL;
+    rf_tile_fetching of = {next, 1, 0, vectors * RF_LANES};
+    if (!next)
+        return (rf_tile_fetching){0};
+    for (; 2 * of.shares <= tiles && of.shares < RF_TILE_LINE; of.step /= 2)
+        of.shares *= 2;
+    of.share = depth * of.step;
+    return of;
+}
+
+RF_INLINE void rf_tile_fetch(rf_tile *tile, const rf_tile_fetching *fetching, int64_t number)
+{
+    bool some = number < fetching->shares;
+    tile->ahead = some ? fetching->next + number * fetching->share : NULL;
+    tile->ahead_step = some ? fetching->step : 0;
 }
 
 /* The first tile of all has to fetch what it uses itself. */
@@ -189,9 +242,9 @@ rf_tile_function *RF_ISA_NAME(rf_tile_of)(int64_t rows, int64_t vectors);
 /* The most rows of a tile so many vectors wide. */
 int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors);
 
-/* How many vectors of `outputs` channels to take at once for lines of `extent` rows; about how
+/* How many vectors of `outputs` channels to take at once for lines of `extent` rows of `depth` products; about how
  * many cycles a product of each sum of a line then takes. */
-int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, double *cycles);
+int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, int64_t depth, double *cycles);
 
 /* Rows of finished sums on their way out. */
 typedef struct rf_tile_rows_out {

@@ -129,11 +129,12 @@ static void run_chunk(const tiles_row *at, int64_t x, int64_t count)
     tap_range shared, any;
     find_taps(axis, &axis->at[x], count, &shared, &any);
     bool same = shared.begin == any.begin && shared.end == any.end;
-    if (!same || at->outputs != at->vectors * RF_LANES) {
+    if (!same || (!RF_HAS_MASKS && at->outputs != at->vectors * RF_LANES)) {
         border_chunk(at, &tile, x, count, shared, any);
         return;
     }
     point(at, &tile, &axis->at[x], shared);
+    tile.absent = at->vectors * RF_LANES - at->outputs;
     tile.output = at->output + x * layer->output[LAST];
     tile.output_step = axis->period * layer->output[LAST];
     tile.residual = at->residual ? at->residual + x * layer->residual[LAST] : NULL;
@@ -236,8 +237,7 @@ static bool packed_floats(tiles_plan *plan, uint64_t *floats)
 {
     const rf_window_layer *layer = &plan->layer;
     int64_t rows;
-    return rf_checked_mul(layer->inputs, layer->taps, &plan->depth)
-        && rf_checked_add(plan->depth, 1, &rows) && rf_checked_mul(rows, layer->groups, &rows)
+    return rf_checked_add(plan->depth, 1, &rows) && rf_checked_mul(rows, layer->groups, &rows)
         && rf_checked_mul(rows, plan->lanes, floats) && *floats <= SIZE_MAX / sizeof(float);
 }
 
@@ -249,8 +249,10 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
     const rf_window_layer *layer = &plan->layer;
     const rf_reach_axis *last = &layer->axes[LAST];
     double cycles;
+    if (!rf_checked_mul(layer->inputs, layer->taps, &plan->depth))
+        return false;
     plan->vectors = RF_ISA_NAME(rf_tile_choose)(rf_div_ceil(last->window.output, last->period), layer->outputs,
-                                                &cycles);
+                                                plan->depth, &cycles);
     plan->rows = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
     plan->lanes = rf_div_ceil(layer->outputs, RF_LANES) * RF_LANES;
     plan->panels = rf_div_ceil(plan->lanes, plan->vectors * RF_LANES);

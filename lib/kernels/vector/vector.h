@@ -57,19 +57,29 @@ RF_INLINE void rf_copy_some(float *to, const float *from, int64_t count)
     }
 }
 
-/* The first `count` lanes, 0 in the others; nothing beyond them is read. */
-RF_INLINE rf_vec rf_load_some(const float *from, int64_t count)
+RF_INLINE rf_vec rf_load_pieces(const float *from, int64_t count)
 {
     float lanes[RF_LANES] = {0};
     rf_copy_some(lanes, from, count);
     return rf_load(lanes);
 }
 
-RF_INLINE void rf_store_some(float *to, rf_vec v, int64_t count)
+RF_INLINE void rf_store_pieces(float *to, rf_vec v, int64_t count)
 {
     float lanes[RF_LANES];
     rf_store(lanes, v);
     rf_copy_some(to, lanes, count);
+}
+
+/* The first `count` lanes, 0 in the others; nothing beyond them is read. */
+RF_INLINE rf_vec rf_load_some(const float *from, int64_t count)
+{
+    return RF_LOAD_FIRST(from, count);
+}
+
+RF_INLINE void rf_store_some(float *to, rf_vec v, int64_t count)
+{
+    RF_STORE_FIRST(to, v, count);
 }
 
 RF_INLINE rf_vec rf_set(float x)

@@ -9,7 +9,8 @@
  * RF_SCALE(x, n) is x times 2^n for whole n, rounded once however small it is.
  * RF_NARROW(a, b) is a vector of the doubles of a, then those of b.
  * RF_STREAM(to, v) stores a line of the cache past the cache, in any order with
- * other stores until RF_STREAM_END().
+ * other stores until RF_STREAM_END(). RF_LOAD_FIRST and RF_STORE_FIRST touch the
+ * first `count` floats only, 0 to a vector's.
  */
 #ifndef RF_KERNELS_VECTOR_VECTOR_ISA_H
 #define RF_KERNELS_VECTOR_VECTOR_ISA_H
@@ -34,6 +35,10 @@
     ((rf_vec)_mm512_insertf32x8(_mm512_castps256_ps512(RF_NARROW_HALF(a)), RF_NARROW_HALF(b), 1))
 #define RF_STREAM(to, v) _mm512_stream_ps((void *)(to), (__m512)(v))
 #define RF_STREAM_END() _mm_sfence()
+#define RF_FIRST_LANES(count) ((__mmask16)((1U << (count)) - 1))
+#define RF_LOAD_FIRST(from, count) ((rf_vec)_mm512_maskz_loadu_ps(RF_FIRST_LANES(count), from))
+#define RF_STORE_FIRST(to, v, count) _mm512_mask_storeu_ps(to, RF_FIRST_LANES(count), (__m512)(v))
+enum { RF_HAS_MASKS = 1 }; /* a part of a vector is stored as fast as a whole one */
 
 #elif RF_VECTOR_BYTES == 32 && defined(__AVX2__)
 
@@ -61,6 +66,12 @@
 #ifndef RF_STREAM
 #define RF_STREAM(to, v) rf_store(to, v)
 #define RF_STREAM_END() ((void)0)
+#endif
+
+#ifndef RF_LOAD_FIRST
+#define RF_LOAD_FIRST(from, count) rf_load_pieces(from, count)
+#define RF_STORE_FIRST(to, v, count) rf_store_pieces(to, v, count)
+enum { RF_HAS_MASKS = 0 };
 #endif
 
 #ifndef RF_LARGEST

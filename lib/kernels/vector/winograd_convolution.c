@@ -58,7 +58,7 @@ static void set_blocks(rf_winograd_plan *plan)
     most = rf_min(rf_max(most, BLOCK_TILES / 2), BLOCK_TILES);
     plan->blocks = rf_div_ceil(plan->tile_count, most);
     plan->block_tiles = rf_div_ceil(plan->tile_count, plan->blocks);
-    plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, outputs, &cycles);
+    plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, outputs, plan->depth, &cycles);
     plan->row_tiles = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
     plan->panels = rf_div_ceil(outputs, rf_winograd_panel(plan));
     plan->zeros = rf_max(plan->depth, rf_winograd_panel(plan));
@@ -104,7 +104,7 @@ static double direct_cycles(const rf_convolution_spec *spec)
 {
     const rf_strided *output = &spec->output;
     double cycles, channels = (double)spec->input.dims[1];
-    RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], &cycles);
+    RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], 9 * spec->input.dims[1], &cycles);
     cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
     return greater(cycles, byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
 }
@@ -113,7 +113,7 @@ static double tiled_cycles(const rf_winograd_plan *plan)
 {
     double points = (double)plan->point_count, tiles = (double)plan->tile_count, sums;
     double depth = (double)plan->depth, lanes = (double)(plan->panels * rf_winograd_panel(plan));
-    RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], &sums);
+    RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], plan->depth, &sums);
     double cycles = greater(points * depth * sums * (double)plan->blocks,
                             byte_cycles * points * depth * lanes * sizeof(float));
     return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
