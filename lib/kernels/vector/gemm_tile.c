@@ -32,7 +32,7 @@ int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors)
  * and to store the sums is shared out over them. */
 static double tile_cycles(double rows, double vectors, double depth)
 {
-    double products = rows * vectors, loads = vectors + rows / 2, latency = 4;
+    double products = rows * vectors, loads = vectors + 1.4 * rows, latency = 4;
     if (RF_VECTOR_BYTES < 64) {
         products /= 2;
         loads = (vectors + rows) / 2;
@@ -129,6 +129,8 @@ void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums)
     case RF_MAP_RELU: finish_rows(to, sums, (rf_map){RF_MAP_RELU, 0, 0}); break;
     case RF_MAP_CLIP: finish_rows(to, sums, (rf_map){RF_MAP_CLIP, map.a, map.b}); break;
     case RF_MAP_HARD_SWISH: finish_rows(to, sums, (rf_map){RF_MAP_HARD_SWISH, 0, 0}); break;
+    case RF_MAP_SILU: finish_rows(to, sums, (rf_map){RF_MAP_SILU, 0, 0}); break;
+    case RF_MAP_SIGMOID: finish_rows(to, sums, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
     default: finish_rows(to, sums, map);
     }
 }

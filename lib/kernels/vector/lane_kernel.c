@@ -7,9 +7,8 @@
 
 enum { LAST = RF_LAYER_AXES - 1, COLUMNS = 4 };
 
-/* Units that keep the threads of a large machine busy; rows that a unit has at most. */
-static const double enough_units = 64;
-enum { most_rows = 16 };
+/* Rows that a unit has at most, and units along them that a layer has at least. */
+enum { most_rows = 16, LEAST_BANDS = 4 };
 
 typedef struct lane_plan {
     rf_window_layer layer;
@@ -373,15 +372,17 @@ static bool packed_floats(lane_plan *plan, int64_t blocks, uint64_t *floats)
         && *floats <= SIZE_MAX / sizeof(float);
 }
 
-/* Rows of a unit: the more, the more often a row of inputs is still near; and yet enough units. */
-static int64_t band_of(const lane_plan *plan, int64_t blocks)
+/*
+ * Rows of a unit: the more, the more often a row of inputs is still near; and yet so many bands that
+ * neighbouring workers take different rows, as they do in the layers around this one.
+ */
+static int64_t band_of(const lane_plan *plan)
 {
-    const rf_window_layer *layer = &plan->layer;
+    int64_t height = plan->layer.axes[1].window.output;
     if (!plan->kind)
         return 1;
-    double planes = (double)layer->batch * (double)layer->axes[0].window.output * (double)blocks;
-    double rows = (double)layer->axes[1].window.output * planes / enough_units;
-    return rows >= most_rows ? most_rows : rf_max((int64_t)rows / 2 * 2, 2);
+    int64_t rows = rf_div_ceil(height, LEAST_BANDS);
+    return rf_min(rf_max(rf_div_ceil(rows, 2) * 2, 2), most_rows);
 }
 
 bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
@@ -397,6 +398,6 @@ bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena
         return false;
     *work = (rf_work){.algorithm = plan->kind ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
                       .packed_bytes = floats * sizeof(float), .pack = pack};
-    rf_layer_cut(&plan->layer, blocks, band_of(plan, blocks), work->packed_bytes, work);
+    rf_layer_cut(&plan->layer, blocks, band_of(plan), work->packed_bytes, work);
     return true;
 }

@@ -9,7 +9,8 @@
 /* A block's transformed inputs, and with them the sums, stay in a level 2 cache. */
 static const int64_t block_bytes = 576 * 1024;
 static const int64_t most_bytes = 16 * 1024 * 1024; /* of the smallest block, for very many channels */
-enum { BLOCK_TILES = 28 };
+static const int64_t halved_bytes = 2 * 1024 * 1024; /* of weights, at most, to read them once more for two blocks */
+enum { BLOCK_TILES = 28, WORTH_HALVING = 16 };
 
 /* ---- What it can do ----------------------------------------------------------------------- */
 
@@ -50,6 +51,13 @@ static bool set_tiles(rf_winograd_plan *plan)
     return plan->tile_count < INT32_MAX;
 }
 
+static int64_t weight_bytes(const rf_winograd_plan *plan)
+{
+    int64_t bytes;
+    return rf_checked_mul(plan->depth * plan->point_count * (int64_t)sizeof(float), plan->spec.output.dims[1], &bytes)
+               ? bytes : INT64_MAX;
+}
+
 static void set_blocks(rf_winograd_plan *plan)
 {
     double cycles;
@@ -57,6 +65,10 @@ static void set_blocks(rf_winograd_plan *plan)
     int64_t most = block_bytes / (plan->depth * plan->point_count * (int64_t)sizeof(float));
     most = rf_min(rf_max(most, BLOCK_TILES / 2), BLOCK_TILES);
     plan->blocks = rf_div_ceil(plan->tile_count, most);
+    if (plan->blocks == 1 && plan->tile_count >= WORTH_HALVING && weight_bytes(plan) <= halved_bytes)
+        plan->blocks = 2;
+    if (plan->blocks > 1)
+        plan->blocks += plan->blocks % 2; /* most often it is two that share them */
     plan->block_tiles = rf_div_ceil(plan->tile_count, plan->blocks);
     plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, outputs, plan->depth, &cycles);
     plan->row_tiles = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
@@ -173,7 +185,8 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
     work->packed_bytes = bytes;
     work->scratch_bytes = scratch * sizeof(float);
     work->units = (size_t)units;
-    work->grain = (size_t)rf_min(plan->panels, GRAIN_PANELS);
+    int64_t grain = plan->blocks > 1 ? rf_max(rf_div_ceil(plan->panels, 2), GRAIN_PANELS) : GRAIN_PANELS;
+    work->grain = (size_t)rf_min(plan->panels, grain);
     work->operations = rf_checked_mul(floats, (uint64_t)plan->tile_count, &work->operations)
                            ? work->operations : UINT64_MAX / 2;
     return true;
