@@ -90,6 +90,7 @@ static double map_extra(double x, rf_map map)
     case RF_MAP_AFFINE: return fabs(a * x) + fabs(b);
     case RF_MAP_HARD_SWISH: return fabs(x) * (fabs(x) / 6 + 1);
     case RF_MAP_CELU: return fabs(a);
+    case RF_MAP_SILU: return x < -87 ? 2e-36 * 0x1p24 : 0; /* where the kernel gives 0 */
     case RF_MAP_GELU: return (x * x + 4) * fabs(map_of(x, map));
     case RF_MAP_GELU_TANH: return 4 * (fabs(gelu_argument(x)) + 1) * fabs(map_of(x, map));
     default: return 0;

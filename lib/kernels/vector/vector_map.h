@@ -50,7 +50,7 @@ RF_INLINE rf_vec rf_vmap(rf_vec x, rf_map map)
     case RF_MAP_TANH: return rf_vtanh(x);
     case RF_MAP_HARD_SIGMOID: return rf_vbetween(x * map.a + map.b, 0, 1);
     case RF_MAP_HARD_SWISH: return x * rf_vbetween(x * (1.0f / 6) + 0.5f, 0, 1);
-    case RF_MAP_SILU: return x * rf_vsigmoid(x);
+    case RF_MAP_SILU: return rf_vsilu(x);
     case RF_MAP_ELU: return rf_velu(x, map.a);
     case RF_MAP_SELU: return rf_velu(x, map.a) * map.b;
     case RF_MAP_CELU: return rf_vcelu(x, map.a);

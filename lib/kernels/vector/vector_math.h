@@ -183,14 +183,27 @@ RF_INLINE rf_vec rf_vexpm1(rf_vec x)
  * 1 / (1 + exp(-x)), 2.5 ulp where it is a normal number: 2^n / (2^n + exp(-r)) for x = n ln 2 + r.
  * The power is held 2^64 times as large, which leaves the smallest results their last bits.
  */
-RF_INLINE rf_vec rf_vsigmoid(rf_vec x)
+RF_INLINE rf_vec rf_vsigmoid_from(rf_vec x, rf_vec least)
 {
     rf_vec n;
     rf_uvec biased;
-    /* Beyond these the result is 0 or 1. */
-    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, rf_set(-110)), rf_set(30)), 127 + 64, &n, &biased);
+    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, least), rf_set(30)), 127 + 64, &n, &biased);
     rf_vec power = rf_vpower_of_two(biased);
     return power / (power * 0x1p-64f + rf_vexp_reduced(-r)) * 0x1p-64f;
+}
+
+/* Beyond the limits the result is 0 or 1. */
+RF_INLINE rf_vec rf_vsigmoid(rf_vec x)
+{
+    return rf_vsigmoid_from(x, rf_set(-110));
+}
+
+/* x sigmoid(x). Below -87 it is 0, off by less than 2e-36: subnormal numbers would take many times as long. */
+RF_INLINE rf_vec rf_vsilu(rf_vec x)
+{
+    const rf_vec least = rf_set(-87);
+    rf_vec sigmoid = rf_vsigmoid_from(x, least);
+    return x * rf_select(x < least, rf_set(0), sigmoid);
 }
 
 /* 2.5 ulp. */
