@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "kernels/vector/direct_plan.h"
 
-enum { LAST = RF_DIRECT_AXES - 1, LEAST_BLOCKS = 4, CACHE_WAY = 4096 / sizeof(float), WORTH_STAGING = 64 };
+enum { LAST = RF_DIRECT_AXES - 1, LEAST_BLOCKS = 4, CACHE_WAY = 4096 / sizeof(float), WORTH_STAGING = 64, WORTH_PADDING = 24, MOST_PADDED = 1 << 24 };
 
 static const double block_bytes = 192 * 1024;   /* of input: a part of a level 2 cache */
 static const double unit_products = 8e6;        /* so that there are units to share out */
@@ -101,11 +101,15 @@ static void choose_last(rf_direct_plan *plan)
 
 /* ---- The choice of blocks --------------------------------------------------------------- */
 
-/* Input positions that `count` output positions read. */
+/* Input positions that `count` output positions read, padding among them. */
+static double whole_span_of(const rf_window *window, double count)
+{
+    return (count - 1) * (double)window->stride + (double)(window->kernel - 1) * (double)window->dilation + 1;
+}
+
 static double span_of(const rf_window *window, double count)
 {
-    double span = (count - 1) * (double)window->stride
-                  + (double)(window->kernel - 1) * (double)window->dilation + 1;
+    double span = whole_span_of(window, count);
     return span < (double)window->input ? span : (double)window->input;
 }
 
@@ -114,7 +118,8 @@ static double bytes_of(const rf_direct_plan *plan, int64_t lines, int64_t chunks
     const rf_direct_axis *axis = plan->spec.axis;
     double pixels = (double)chunks * (double)(plan->chunk_rows + (plan->longer_chunks > 0));
     double span = span_of(&axis[0].window, 1) * span_of(&axis[1].window, 1);
-    span *= span_of(&axis[2].window, (double)lines) * span_of(&axis[LAST].window, pixels);
+    span *= span_of(&axis[2].window, (double)lines);
+    span *= plan->padded ? whole_span_of(&axis[LAST].window, pixels) : span_of(&axis[LAST].window, pixels);
     return span * (double)(plan->staged ? plan->staged_step : plan->spec.channels) * sizeof(float);
 }
 
@@ -164,6 +169,37 @@ static bool are_rows_crowded(const rf_direct_axis *last)
     return rf_checked_mul(last->input, last->window.stride, &step) && step != 0 && step % CACHE_WAY == 0;
 }
 
+/* Whether products by zeros are zeros, so that padding may be multiplied: no weight is NaN or infinite. */
+static bool are_weights_finite(const rf_direct_spec *spec, int64_t count)
+{
+    const char *from = spec->weights;
+    uint32_t largest = 0;
+    float weight, factor = 1;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, from + i * (int64_t)sizeof bits, sizeof bits);
+        bits &= 0x7fffffffU;
+        largest = bits > largest ? bits : largest;
+    }
+    for (int64_t k = 0; spec->scale && k < spec->outputs; k++)
+        factor = spec->scale[k] <= factor && spec->scale[k] >= -factor ? factor : spec->scale[k];
+    memcpy(&weight, &largest, sizeof weight);
+    double product = (double)weight * (double)factor * spec->alpha;
+    return product < 1e38 && product > -1e38;
+}
+
+/* Whether it pays to put zeros round the input: borders take longer than the copy where there are many outputs. */
+static bool is_worth_padding(const rf_direct_plan *plan)
+{
+    const rf_direct_spec *spec = &plan->spec;
+    const rf_window *last = &spec->axis[LAST].window;
+    double span = whole_span_of(last, (double)last->output);
+    int64_t count;
+    return last->kernel > 1 && span > (double)last->input && span < 2 * (double)last->input
+           && spec->outputs >= WORTH_PADDING && rf_checked_mul(plan->depth, spec->outputs, &count)
+           && count <= MOST_PADDED && are_weights_finite(spec, count);
+}
+
 static void choose_staging(rf_direct_plan *plan)
 {
     const rf_direct_spec *spec = &plan->spec;
@@ -171,7 +207,9 @@ static void choose_staging(rf_direct_plan *plan)
     int64_t tap;
     plan->staged = spec->input_channel != 1 && spec->channels > 1;
     plan->staged_step = spec->channels;
-    if (!plan->staged && are_rows_crowded(last) && spec->outputs >= WORTH_STAGING) {
+    plan->padded = is_worth_padding(plan);
+    plan->staged |= plan->padded;
+    if (spec->input_channel == 1 && are_rows_crowded(last) && spec->outputs >= WORTH_STAGING) {
         plan->staged = true;
         plan->staged_step += RF_TILE_LINE;
     }

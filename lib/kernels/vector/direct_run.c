@@ -143,7 +143,11 @@ static void run_chunk(line *at, int64_t chunk)
     const rf_direct_plan *plan = at->plan;
     const rf_direct_axis *axis = &plan->spec.axis[LAST];
     int64_t x0 = rf_direct_chunk_begin(plan, chunk), x1 = rf_direct_chunk_begin(plan, chunk + 1);
-    taps first = taps_at(&axis->window, x0), last = taps_at(&axis->window, x1 - 1);
+    taps first = {0, axis->window.kernel}, last = first;
+    if (!plan->padded) {
+        first = taps_at(&axis->window, x0);
+        last = taps_at(&axis->window, x1 - 1);
+    }
     bool inside = first.begin == last.begin && first.end == last.end && first.begin < first.end;
     rf_tile *tile = &at->tile;
     if (!at->whole || !inside) {
@@ -255,22 +259,53 @@ static taps span_of(const rf_direct_plan *plan, const block *box, int32_t k)
     int64_t first = window->stride * begin - window->pad_begin;
     int64_t last = position(window, end - 1, window->kernel - 1);
     taps span = {rf_max(first, 0), rf_min(last + 1, window->input)};
+    if (k == LAST && plan->padded)
+        return (taps){first, last + 1};
     span.end = rf_max(span.end, span.begin);
     return span;
 }
 
-static void stage_line(const rf_direct_plan *plan, const float *from, float *to, int64_t count)
+/* Few channels: a pixel at a time, so that what is written follows itself. */
+RF_INLINE void stage_lanes(const float *from, int64_t stride, int64_t channel, float *to, int64_t step, int64_t count,
+                           const int channels)
+{
+    for (int64_t x = 0; x < count; x++, from += stride, to += step)
+        for (int c = 0; c < channels; c++)
+            to[c] = from[c * channel];
+}
+
+static void stage_pixels(const rf_direct_plan *plan, const float *from, float *to, int64_t count)
 {
     const rf_direct_spec *spec = &plan->spec;
-    int64_t stride = spec->axis[LAST].input, channel = spec->input_channel;
+    int64_t stride = spec->axis[LAST].input, channel = spec->input_channel, step = plan->staged_step;
+    if (channel == 1 && stride == step) {
+        memcpy(to, from, (size_t)(count * step) * sizeof *to);
+        return;
+    }
     if (channel == 1) {
-        for (int64_t x = 0; x < count; x++, to += plan->staged_step, from += stride)
+        for (int64_t x = 0; x < count; x++, to += step, from += stride)
             memcpy(to, from, (size_t)spec->channels * sizeof *to);
+        return;
+    }
+    if (spec->channels == 3) {
+        stage_lanes(from, stride, channel, to, step, count, 3);
         return;
     }
     for (int64_t c = 0; c < spec->channels; c++)
         for (int64_t x = 0; x < count; x++)
-            to[x * plan->staged_step + c] = from[x * stride + c * channel];
+            to[x * step + c] = from[x * stride + c * channel];
+}
+
+/* Positions of one line, zeros where they are on padding; `from` is position 0. */
+static void stage_line(const rf_direct_plan *plan, const float *from, float *to, taps span)
+{
+    const rf_direct_axis *last = &plan->spec.axis[LAST];
+    int64_t step = plan->staged_step;
+    taps inside = {rf_min(rf_max(span.begin, 0), span.end), rf_max(rf_min(span.end, last->window.input), span.begin)};
+    memset(to, 0, (size_t)((inside.begin - span.begin) * step) * sizeof *to);
+    stage_pixels(plan, from + inside.begin * last->input, to + (inside.begin - span.begin) * step,
+                 inside.end - inside.begin);
+    memset(to + (inside.end - span.begin) * step, 0, (size_t)((span.end - inside.end) * step) * sizeof *to);
 }
 
 static void stage(const rf_direct_plan *plan, const float *input, float *to, const block *box, source *from)
@@ -288,11 +323,10 @@ static void stage(const rf_direct_plan *plan, const float *input, float *to, con
     int64_t count = span[LAST].end - span[LAST].begin;
     if (stride == 0)
         return;
-    input += span[LAST].begin * axis[LAST].input;
     for (int64_t i = span[0].begin; i < span[0].end; i++)
         for (int64_t j = span[1].begin; j < span[1].end; j++)
             for (int64_t k = span[2].begin; k < span[2].end; k++) {
-                stage_line(plan, input + i * axis[0].input + j * axis[1].input + k * axis[2].input, to, count);
+                stage_line(plan, input + i * axis[0].input + j * axis[1].input + k * axis[2].input, to, span[LAST]);
                 to += count * plan->staged_step;
             }
 }
