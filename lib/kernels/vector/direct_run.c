@@ -38,7 +38,7 @@ typedef struct line {
     int64_t outputs;
     bool whole;             /* tiles can store the panel's outputs, and no more */
     rf_tile_fetching fetching;
-    bool own;               /* this panel has not been fetched ahead */
+    bool own;               /* the first tile fetches this panel */
     int64_t number;         /* of the next tile among those that use this panel */
     rf_tile tile;           /* copied only at borders: what has just been written in parts is slow to copy whole */
 } line;
@@ -197,7 +197,7 @@ static void set_fetching(line *at, const rf_kernel_call *call, const block *box,
     int64_t tiles = 1;
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
         tiles *= box->end[k] - box->begin[k];
-    at->own = unit == call->begin;
+    at->own = unit == call->begin || tiles == 1;
     at->fetching = rf_tile_fetching_of(more ? at->at.weights + at->lanes * at->plan->depth : NULL, at->plan->depth,
                                        at->vectors, tiles);
 }

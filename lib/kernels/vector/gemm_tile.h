@@ -25,8 +25,8 @@ typedef struct rf_tile {
     int64_t step;                 /* floats from a row to the next */
     int64_t length;               /* floats of a segment in each row */
     rf_tile_level levels[RF_TILE_LEVELS];
-    const float *ahead;           /* two lines of this are prefetched at each product, or NULL */
-    int64_t ahead_step;           /* floats from two such lines to the next */
+    const float *ahead;           /* lines of this are prefetched at each product, or NULL */
+    int64_t ahead_step;           /* floats from those of a product to the next one's */
     const float *start;           /* what the sums start from */
     int64_t start_step;           /* 0: the same for all rows */
     float *sums;                  /* receives whole vectors, densely, where `output` is NULL */
@@ -62,8 +62,14 @@ typedef void rf_tile_function(const rf_tile *tile);
     ROW(1, 4) ROW(2, 4)
 #endif
 
-enum { RF_TILE_LINE = 16, RF_TILE_AHEAD = 1024 }; /* floats of a cache line, and of how far ahead a tile reads */
+enum { RF_TILE_LINE = 16, RF_TILE_AHEAD = 4096 }; /* floats of a cache line, and of how far ahead a tile reads */
 enum { RF_TILE_MAX_ROWS = 14, RF_TILE_MAX_VECTORS = 4, RF_TILE_MAX_SUMS = 28 };
+
+/* Another kind of number brings its own product, and what spreads one of the input over all lanes. */
+#ifndef RF_TILE_ADD
+#define RF_TILE_SPREAD(from) rf_set(*(from))
+#define RF_TILE_ADD(sum, x, w) ((sum) + (x) * (w))
+#endif
 
 /* One row of weights against one input float of each row of the tile. */
 RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, const float *weights,
@@ -75,10 +81,10 @@ RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, cons
         w[v] = rf_load(weights + v * RF_LANES);
     RF_UNROLL
     for (int r = 0; r < rows; r++) {
-        rf_vec x = rf_set(input[r * step]);
+        rf_vec x = RF_TILE_SPREAD(input + r * step);
         RF_UNROLL
         for (int v = 0; v < vectors; v++)
-            sums[r * vectors + v] += x * w[v];
+            sums[r * vectors + v] = RF_TILE_ADD(sums[r * vectors + v], x, w[v]);
     }
 }
 
@@ -157,10 +163,13 @@ RF_INLINE void rf_tile_segment(rf_vec *sums, const rf_tile *tile, const float *i
 {
     const int64_t step = tile->step, length = tile->length, ahead_step = tile->ahead_step;
     const float *fetched = *ahead;
+    /* Tiles of few rows wait for weights all the time. */
+    const int all = vectors * RF_LANES / RF_TILE_LINE, lines = rows <= 4 && all > 2 ? all : 2;
     for (int64_t c = 0; c < length; c++) {
         if (ahead_step) {
-            __builtin_prefetch(fetched, 0, 2);
-            __builtin_prefetch(fetched + ahead_step / 2, 0, 2);
+            RF_UNROLL
+            for (int line = 0; line < lines; line++)
+                __builtin_prefetch(fetched + line * (ahead_step / lines), 0, 2);
             fetched += ahead_step;
         }
         rf_tile_step(sums, input + c, step, weights + c * vectors * RF_LANES, rows, vectors);
@@ -229,7 +238,7 @@ RF_INLINE void rf_tile_fetch(rf_tile *tile, const rf_tile_fetching *fetching, in
     tile->ahead_step = some ? fetching->step : 0;
 }
 
-/* The first tile of all has to fetch what it uses itself. */
+/* The first tile of all, and the only tile of a panel, have to fetch what they use themselves. */
 RF_INLINE void rf_tile_fetch_own(rf_tile *tile, int64_t vectors)
 {
     tile->ahead = tile->weights + RF_TILE_AHEAD;
