@@ -60,6 +60,18 @@ int find_word(const char *const *words, const char *word)
     return -1;
 }
 
+int take_precision(const subcommand *command, const char *word, rf_precision *precision)
+{
+    static const char *const words[] = {
+        [RF_PRECISION_FLOAT32] = "float32", [RF_PRECISION_BFLOAT16] = "bf16", NULL,
+    };
+    int found = find_word(words, word);
+    if (found < 0)
+        return misuse(command, "--precision: '%.80s' is neither float32 nor bf16", word);
+    *precision = (rf_precision)found;
+    return DONE;
+}
+
 static bool same_name(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

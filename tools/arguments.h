@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include <rfield/network.h>
+#include <rfield/run.h>
 
 #include "command.h"
 
@@ -32,6 +33,9 @@ bool parse_integer(const char *word, int64_t *integer);
 
 /* Index of `word` in a list ended by NULL, or -1. */
 int find_word(const char *const *words, const char *word);
+
+/* --precision's word. An exit code. */
+int take_precision(const subcommand *command, const char *word, rf_precision *precision);
 
 /* The one word that getopt_long left over, a model's file. An exit code. */
 int take_model(const subcommand *command, int argc, char **argv, const char **model);

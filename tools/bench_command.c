@@ -18,6 +18,8 @@ static const char help[] =
     "  -l, --layers             also the median time of each step, and its share of the processor's peak\n"
     "      --isa NAME           no better instruction set than avx512, avx2 or baseline\n"
     "      --exact              only algorithms that round as a sum of products does\n"
+    "      --precision NAME     float32 (default), or bf16: products of rounded numbers\n"
+    "      --tune               times all algorithms for each layer first, and takes the fastest\n"
     "  -f, --format FORMAT      text (default) or json\n"
     "  -h, --help\n"
     "\n"
@@ -27,7 +29,9 @@ static const struct option options[] = {
     {"input", required_argument, NULL, 'i'},  {"threads", required_argument, NULL, 't'},
     {"runs", required_argument, NULL, 'r'},   {"layers", no_argument, NULL, 'l'},
     {"isa", required_argument, NULL, 'I'},    {"exact", no_argument, NULL, 'E'},
-    {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+    {"tune", no_argument, NULL, 'T'},         {"precision", required_argument, NULL, 'P'},
+    {"format", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
     {0},
 };
 
@@ -39,8 +43,9 @@ typedef struct bench_request {
     const char *model, *isa;
     input_options inputs;
     int64_t threads, runs;
+    rf_precision precision;
     int format;
-    bool layers, exact, help;
+    bool layers, exact, tune, help;
 } bench_request;
 
 static int take_number(const subcommand *command, const char *option, int64_t most, int64_t *number)
@@ -65,6 +70,8 @@ static int take_option(const subcommand *command, bench_request *request, int an
     case 'l': request->layers = true; return DONE;
     case 'I': request->isa = optarg; return DONE;
     case 'E': request->exact = true; return DONE;
+    case 'T': request->tune = true; return DONE;
+    case 'P': return take_precision(command, optarg, &request->precision);
     case 'f': return take_format(command, request);
     case 'h': request->help = true; return DONE;
     default: return bad_option(command, answer, argv);
@@ -195,6 +202,8 @@ static int measure(const bench_request *request, const open_model *model, double
     rf_compile_options how = RF_COMPILE_OPTIONS_DEFAULT;
     how.isa = request->isa;
     how.exact = request->exact;
+    how.tune = request->tune;
+    how.precision = request->precision;
     int code = trial_open(&it, model, &how, (size_t)request->threads);
     if (code == DONE) {
         rf_model_memory memory = rf_model_memory_needed(it.model);

@@ -21,6 +21,8 @@ static const char help[] =
     "  -o, --output NAME=FILE   writes an output to a file ending in .npy, .pb or .txt;\n"
     "                           repeatable. Without any, all are printed\n"
     "  -t, --threads N          workers; default one for each processor\n"
+    "      --precision NAME     float32 (default), or bf16: products of rounded numbers\n"
+    "      --tune               times all algorithms for each layer first, and takes the fastest\n"
     "  -k, --top K              prints the K greatest elements of the first output\n"
     "  -l, --labels FILE        their names: line 1 is element 0\n"
     "  -h, --help\n"
@@ -34,7 +36,7 @@ static const char help[] =
     "\n"
     "exit code: 0; 1 for a bad model or input; 2 for a wrong command line\n";
 
-enum { RESIZE = 256, MEAN, STD, BGR, NO_ANTIALIAS };
+enum { RESIZE = 256, MEAN, STD, BGR, NO_ANTIALIAS, TUNE, PRECISION };
 
 static const struct option options[] = {
     {"input", required_argument, NULL, 'i'},    {"output", required_argument, NULL, 'o'},
@@ -42,7 +44,8 @@ static const struct option options[] = {
     {"labels", required_argument, NULL, 'l'},   {"help", no_argument, NULL, 'h'},
     {"resize", required_argument, NULL, RESIZE}, {"mean", required_argument, NULL, MEAN},
     {"std", required_argument, NULL, STD},      {"bgr", no_argument, NULL, BGR},
-    {"no-antialias", no_argument, NULL, NO_ANTIALIAS},
+    {"no-antialias", no_argument, NULL, NO_ANTIALIAS}, {"tune", no_argument, NULL, TUNE},
+    {"precision", required_argument, NULL, PRECISION},
     {0},
 };
 
@@ -53,7 +56,8 @@ typedef struct run_request {
     int64_t threads; /* 0: one for each processor */
     int64_t top;     /* 0: none */
     rf_picture_options picture;
-    bool help;
+    rf_precision precision;
+    bool tune, help;
 } run_request;
 
 /* ---- Words --------------------------------------------------------------------------------- */
@@ -115,6 +119,8 @@ static int take_option(const subcommand *command, run_request *request, int answ
     case STD: return take_floats(command, "std", false, request->picture.deviation);
     case BGR: request->picture.order = RF_CHANNELS_BGR; return DONE;
     case NO_ANTIALIAS: request->picture.antialias = false; return DONE;
+    case TUNE: request->tune = true; return DONE;
+    case PRECISION: return take_precision(command, optarg, &request->precision);
     case 'h': request->help = true; return DONE;
     default: return bad_option(command, answer, argv);
     }
@@ -149,14 +155,24 @@ typedef struct run_job {
     rf_session *session;
 } run_job;
 
+static int make_model(run_job *job)
+{
+    rf_error error;
+    rf_compile_options how = RF_COMPILE_OPTIONS_DEFAULT;
+    if (rf_threads_make((size_t)job->request->threads, &job->threads, &error) != RF_OK)
+        return complain(job->request->model, "%s", error.message);
+    rf_executor executor = rf_threads_executor(job->threads);
+    how.executor = &executor;
+    how.tune = job->request->tune;
+    how.precision = job->request->precision;
+    return inputs_compile(&job->inputs, job->network, &how, &job->model);
+}
+
 static int make_session(run_job *job)
 {
     rf_error error;
     rf_session_options how = RF_SESSION_OPTIONS_DEFAULT;
-    rf_executor executor;
-    if (rf_threads_make((size_t)job->request->threads, &job->threads, &error) != RF_OK)
-        return complain(job->request->model, "%s", error.message);
-    executor = rf_threads_executor(job->threads);
+    rf_executor executor = rf_threads_executor(job->threads);
     how.executor = &executor;
     if (rf_session_make(job->model, &how, &job->session, &error) != RF_OK)
         return complain(job->request->model, "%s", error.message);
@@ -192,7 +208,7 @@ static int do_job(run_job *job)
         return complain(request->model, "%s", error.message);
     int code = inputs_open(&job->inputs, request->model, job->network, &request->inputs, &request->picture);
     if (code == DONE)
-        code = inputs_compile(&job->inputs, job->network, &job->model);
+        code = make_model(job);
     if (code == DONE)
         code = outputs_check(request->model, &request->outputs, job->model);
     if (code == DONE)

@@ -146,10 +146,10 @@ static void list_values(const run_inputs *inputs, rf_tensor *values, rf_compile_
     }
 }
 
-static rf_status compile(const run_inputs *inputs, const rf_network *network, rf_binding *bindings,
-                         rf_tensor *values, rf_model **model, rf_error *error)
+static rf_status compile(const run_inputs *inputs, const rf_network *network, const rf_compile_options *how,
+                         rf_binding *bindings, rf_tensor *values, rf_model **model, rf_error *error)
 {
-    rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
+    rf_compile_options options = *how;
     list_bindings(inputs, bindings, &options);
     rf_status status = rf_compile(network, &options, model, error);
     if (status != RF_ERROR_UNSUPPORTED)
@@ -161,7 +161,8 @@ static rf_status compile(const run_inputs *inputs, const rf_network *network, rf
     return rf_compile(network, &options, model, error);
 }
 
-int inputs_compile(const run_inputs *inputs, const rf_network *network, rf_model **model)
+int inputs_compile(const run_inputs *inputs, const rf_network *network, const rf_compile_options *how,
+                   rf_model **model)
 {
     rf_error error;
     rf_binding *bindings = calloc(inputs->count + 1, sizeof *bindings);
@@ -170,7 +171,7 @@ int inputs_compile(const run_inputs *inputs, const rf_network *network, rf_model
     *model = NULL;
     if (!bindings || !values)
         code = complain(inputs->model, "no memory for the inputs");
-    else if (compile(inputs, network, bindings, values, model, &error) != RF_OK)
+    else if (compile(inputs, network, how, bindings, values, model, &error) != RF_OK)
         code = complain(inputs->model, "%s", error.message);
     free(bindings);
     free(values);

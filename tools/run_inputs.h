@@ -31,8 +31,10 @@ typedef struct run_inputs {
 int inputs_open(run_inputs *inputs, const char *model, const rf_network *network, const run_words *words,
                 const rf_picture_options *options);
 
-/* Compiles for the shapes of what was given and, where they depend on elements, for the elements. */
-int inputs_compile(const run_inputs *inputs, const rf_network *network, rf_model **model);
+/* Compiles for the shapes of what was given and, where they depend on elements, for the elements. `how`
+ * lacks both. */
+int inputs_compile(const run_inputs *inputs, const rf_network *network, const rf_compile_options *how,
+                   rf_model **model);
 
 /* Binds every input that the model still has. */
 int inputs_bind(run_inputs *inputs, const rf_model *model, rf_session *session);

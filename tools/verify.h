@@ -9,6 +9,7 @@ typedef struct verify_request {
     const char *path;
     input_options inputs;
     int64_t points, seed;
+    rf_precision precision; /* of the run that fields are checked by */
     bool help;
 } verify_request;
 

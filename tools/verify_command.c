@@ -17,13 +17,15 @@ static const char help[] =
     "  -i, --input NAME=SHAPE   shape of an input, such as data=1x3x224x224; repeatable\n"
     "  -p, --points N           input pixels to try, 3 by default\n"
     "  -s, --seed N             of the pixels and outputs chosen, 1 by default\n"
+    "      --precision NAME     of the run with NaN: float32 (default), or bf16\n"
     "  -h, --help\n"
     "\n"
     "exit code: 0 where all agrees; 1 for a difference, a bad model or input; 2 for a wrong command line\n";
 
 static const struct option options[] = {
     {"input", required_argument, NULL, 'i'}, {"points", required_argument, NULL, 'p'},
-    {"seed", required_argument, NULL, 's'},  {"help", no_argument, NULL, 'h'},
+    {"seed", required_argument, NULL, 's'},  {"precision", required_argument, NULL, 'P'},
+    {"help", no_argument, NULL, 'h'},
     {0},
 };
 
@@ -50,6 +52,7 @@ static int take_option(const subcommand *command, verify_request *request, int a
     case 'i': return add_input(command, &request->inputs, optarg);
     case 'p': return take_number(command, "--points", &request->points);
     case 's': return take_number(command, "--seed", &request->seed);
+    case 'P': return take_precision(command, optarg, &request->precision);
     case 'h': request->help = true; return DONE;
     default: return bad_option(command, answer, argv);
     }

@@ -88,7 +88,7 @@ static void choose_layers(field_check *check)
 }
 
 /* The same network, but what the chosen layers put out comes out too. */
-static int open_trial(field_check *check)
+static int open_trial(field_check *check, rf_precision precision)
 {
     check->network = *check->model->network;
     for (size_t i = 0; i < check->layer_count; i++)
@@ -99,6 +99,7 @@ static int open_trial(field_check *check)
     deeper.network = &check->network;
     rf_compile_options how = RF_COMPILE_OPTIONS_DEFAULT;
     how.exact = true;
+    how.precision = precision;
     return trial_open(&check->it, &deeper, &how, 1);
 }
 
@@ -310,7 +311,7 @@ int verify_fields(const open_model *model, const verify_request *request, uint64
         printf("fields: no layer to look at\n");
         return DONE;
     }
-    int code = open_trial(&check);
+    int code = open_trial(&check, request->precision);
     if (code == DONE)
         code = check_pixels(&check, request->points);
     trial_close(&check.it);

@@ -65,6 +65,20 @@ RF_API void rf_threads_free(rf_threads *threads);
 /** A network made ready to run: immutable. */
 typedef struct rf_model rf_model;
 
+/** What numbers are multiplied as. */
+typedef enum rf_precision {
+    RF_PRECISION_FLOAT32, /**< as they are */
+    /**
+     * Convolutions in one group and products by a constant matrix round weights and inputs to bfloat16
+     * (8 bits of significand, to the nearest, ties to even) where the processor multiplies those
+     * (AVX512-BF16); sums, biases and all tensors stay float32. Elsewhere, and where float32 is faster
+     * or another operator is at work, the model computes in float32; rf_model_step::algorithm tells.
+     * Numbers that are smaller than the smallest normal one count as 0, and padding is zeros that are
+     * multiplied: an infinite or NaN weight makes NaN of outputs that it reaches from padding.
+     */
+    RF_PRECISION_BFLOAT16
+} rf_precision;
+
 /** How to compile. Start from RF_COMPILE_OPTIONS_DEFAULT. */
 typedef struct rf_compile_options {
     size_t size;                   /**< sizeof(rf_compile_options) */
@@ -94,6 +108,12 @@ typedef struct rf_compile_options {
     const rf_model *share;
     /** NULL, or who prepares the weights; used during the call only. The model is the same, bit for bit. */
     const rf_executor *executor;
+    /** RF_PRECISION_FLOAT32, or less: faster, and smaller weights. Changes nothing for `reference`. */
+    rf_precision precision;
+    /** Convolutions for which there are several algorithms are timed by all of them, and keep the fastest: takes
+     * some tenths of a second for each layer unlike the others, a minute at most, and as much memory as a layer's
+     * tensors and weights meanwhile. Another compilation may choose otherwise, whose results differ by rounding. */
+    bool tune;
 } rf_compile_options;
 
 /** The default allocator and limits, shapes as described, RF_NCHW. */

@@ -53,7 +53,7 @@ typedef struct rf_epilogue {
     rf_map map;
 } rf_epilogue;
 
-/* operands: input, output, residual (where there is one). Input is [N, C, spatial...]. */
+/* operands: input, output, residual and factors (where there are any). Input is [N, C, spatial...]. */
 typedef struct rf_convolution_spec {
     int32_t axes; /* 1 to 3 */
     rf_window windows[RF_MAX_SPATIAL];
@@ -64,8 +64,16 @@ typedef struct rf_convolution_spec {
     const float *scale;  /* NULL, or a factor for each output channel's weights */
     const float *bias;   /* NULL, or one for each output channel */
     rf_epilogue epilogue;
+    bool factors;        /* an operand has a number for each input channel, which the input is multiplied by */
+    int64_t factor_stride; /* in elements, from one to the next */
     bool exact;          /* no algorithm that rounds differently from a sum of products */
+    bool bfloat16;       /* products of numbers rounded to bfloat16 will do; only where rf_machine_has_bfloat16() */
+    int32_t candidate;   /* 0: the way that should be fastest. From 1 to RF_CONVOLUTION_CANDIDATES: one of all the
+                            ways that are as accurate as asked for, in an order of the maker's own; false where
+                            it has none of that number */
 } rf_convolution_spec;
+
+enum { RF_CONVOLUTION_CANDIDATES = 21 };
 
 /*
  * operands: a, output, residual (where there is one), and after them b where it has no `constant`.
@@ -79,10 +87,47 @@ typedef struct rf_matmul_spec {
     const float *scale;   /* NULL, or a factor for each column n of b */
     const float *bias;    /* NULL, or one for each column n */
     rf_epilogue epilogue;
+    bool bfloat16;        /* as a convolution's; of a constant b */
 } rf_matmul_spec;
+
+/*
+ * operands: input, output, and the input's zero point where that is not known. A convolution of 8-bit
+ * integers less their zero points by constants; without axes a product of [rows, C] by a matrix.
+ * Outputs are the sums, as int32 that wraps around, or 8 bits: limit(scale * sum + shift), rounded with
+ * halves to even, plus the output's zero point.
+ */
+typedef struct rf_integer_sum_spec {
+    int32_t axes;
+    rf_window windows[RF_MAX_SPATIAL];
+    int64_t groups;
+    rf_strided input, output;
+    rf_dtype input_type, weight_type; /* int8 or uint8 */
+    rf_dtype output_type;             /* int32, int8 or uint8 */
+    const void *weights;              /* alive as long as the model; taps are next to each other */
+    int64_t weight_output, weight_channel; /* elements from one to the next */
+    const int32_t *weight_zero;       /* NULL, or one for each output channel, alive as long as the model */
+    bool input_zero_known;
+    int32_t input_zero;
+    const int32_t *bias;              /* NULL, or one for each output channel, added to its sums */
+    const double *scale, *shift;      /* finite, one for each output channel; shift may be NULL */
+    double low, high;                 /* the limits, which leave what fits the type once the zero point is added */
+    int32_t output_zero;
+} rf_integer_sum_spec;
+
+/* operands: first, second where `paired`, output; inputs have the output's rank, stride 0 where broadcast.
+ * Computed in float32, each function rounded once; levels are the quotient's nearest, halves to even, and
+ * the nearest that there is. The map is RF_MAP_NONE, RF_MAP_RELU or RF_MAP_CLIP. */
+typedef struct rf_levels_spec {
+    bool paired;
+    rf_pair_function function; /* RF_PAIR_ADD, RF_PAIR_SUB or RF_PAIR_MUL */
+    rf_map map;
+    rf_levels levels[3];       /* of first, second and output */
+    rf_strided first, second, output;
+} rf_levels_spec;
 
 /* operands: input, output. */
 typedef struct rf_pool_spec {
+    rf_dtype dtype; /* of elements; of other ones than float32, which are int8 or uint8, maxima alone */
     int32_t axes;
     rf_window windows[RF_MAX_SPATIAL];
     bool average, count_include_pad;
@@ -153,6 +198,8 @@ typedef struct rf_kernels {
     int vector_bytes;
     bool (*convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
     bool (*matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*integer_sum)(const rf_integer_sum_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*levels)(const rf_levels_spec *spec, rf_arena *arena, rf_work *work);
     bool (*pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
     bool (*map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
     bool (*pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);

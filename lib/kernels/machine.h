@@ -16,6 +16,9 @@ const rf_kernels *const *rf_machine_kernels(void);
 /* The set of that name among those that are allowed, or NULL; the best for a NULL name. */
 const rf_kernels *rf_machine_find(const char *isa);
 
+/* Whether the kernels of that set may be asked for bfloat16. */
+bool rf_machine_has_bfloat16(const rf_kernels *kernels);
+
 /*
  * The best set that the machine allows, that is no better than `isa` (unless NULL) and that `mask`
  * leaves: NULL or "" for all, one name for it and what is below, or several with commas for just

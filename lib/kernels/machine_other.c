@@ -14,3 +14,9 @@ const rf_kernels *const *rf_machine_kernels(void)
 {
     return all;
 }
+
+bool rf_machine_has_bfloat16(const rf_kernels *kernels)
+{
+    (void)kernels;
+    return false;
+}

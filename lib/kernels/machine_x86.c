@@ -24,3 +24,9 @@ const rf_kernels *const *rf_machine_kernels(void)
         return all;
     return fused ? all + 1 : all + 2;
 }
+
+bool rf_machine_has_bfloat16(const rf_kernels *kernels)
+{
+    __builtin_cpu_init();
+    return kernels == &rf_kernels_avx512 && __builtin_cpu_supports("avx512bf16");
+}

@@ -264,11 +264,16 @@ static bool cost_global_lp(const rf_node *node, rf_cost *cost)
 
 /* ---- Tasks ------------------------------------------------------------------------------ */
 
+static bool is_pooled(rf_dtype dtype, bool average)
+{
+    return dtype == RF_FLOAT32 || (!average && (dtype == RF_INT8 || dtype == RF_UINT8));
+}
+
 static bool lower_windows(const rf_node *node, bool average, rf_task *task)
 {
     const rf_pool_params *params = node->params;
     const rf_pool *state = node->state;
-    if (node->inputs[0]->dtype != RF_FLOAT32 || !rf_output(node, 0) || rf_output(node, 1))
+    if (!is_pooled(node->inputs[0]->dtype, average) || !rf_output(node, 0) || rf_output(node, 1))
         return false;
     task->kind = RF_TASK_POOL;
     memcpy(task->as.pool.windows, state->windows, sizeof state->windows);

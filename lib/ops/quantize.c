@@ -7,12 +7,14 @@
  */
 #include "ops/table.h"
 
+#include <math.h>
 #include <stddef.h>
 
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
 #include "ops/operands.h"
+#include "ops/task.h"
 
 typedef struct quantize_params {
     int64_t axis, block_size, saturate, output_dtype;
@@ -140,6 +142,49 @@ static void link_granule(const rf_node *node, uint32_t output, uint32_t input, r
     }
 }
 
+/* ---- Tasks ------------------------------------------------------------------------------ */
+
+/* The levels of 8-bit integers `of`, where one known scale and zero point go with all of them. */
+static bool read_levels(const rf_node *node, const rf_value *of, rf_levels *levels)
+{
+    const rf_value *scale = node->inputs[1], *zero = rf_input(node, 2);
+    if ((of->dtype != RF_INT8 && of->dtype != RF_UINT8) || !is_single(node) || !scale->data
+        || scale->dtype != RF_FLOAT32 || (zero && !zero->data))
+        return false;
+    *levels = (rf_levels){of->dtype, (float)rf_value_float(scale, 0), zero ? (int32_t)rf_value_int(zero, 0) : 0};
+    return isnormal(levels->scale) != 0;
+}
+
+static bool start_levels(const rf_node *node, rf_task *task)
+{
+    task->kind = RF_TASK_LEVELS;
+    task->as.levels.paired = false;
+    task->as.levels.axis = -1;
+    task->as.levels.inputs[0] = task->as.levels.output = (rf_levels){.dtype = RF_FLOAT32};
+    return rf_output(node, 0) != NULL;
+}
+
+static bool lower_quantize(const rf_node *node, rf_task *task)
+{
+    return start_levels(node, task) && node->inputs[0]->dtype == RF_FLOAT32
+        && read_levels(node, node->outputs[0], &task->as.levels.output);
+}
+
+static bool lower_dequantize(const rf_node *node, rf_task *task)
+{
+    const rf_value *data = node->inputs[0], *scale = node->inputs[1], *zero = rf_input(node, 2);
+    if (!start_levels(node, task) || scale->dtype != RF_FLOAT32)
+        return false;
+    task->as.levels.scale = scale;
+    task->as.levels.zero = zero;
+    if (is_single(node))
+        return read_levels(node, data, &task->as.levels.inputs[0]);
+    task->as.levels.inputs[0].dtype = data->dtype;
+    task->as.levels.axis = axis_of(node);
+    return (data->dtype == RF_INT8 || data->dtype == RF_UINT8) && scale->data && (!zero || zero->data)
+        && ((const quantize_params *)node->params)->block_size == 0;
+}
+
 /* ---- QuantizeLinear --------------------------------------------------------------------- */
 
 static bool is_quantized(rf_dtype dtype)
@@ -218,6 +263,7 @@ const rf_op rf_op_QuantizeLinear = {
     .min_inputs = 2, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
     .attributes = quantize_attributes, .defaults = &quantize_defaults, .params_size = sizeof(quantize_params),
     .infer = infer_quantize, .link = link_granule, .cost = cost_quantize, .evaluate = evaluate_quantize,
+    .lower = lower_quantize,
 };
 
 /* ---- DequantizeLinear ------------------------------------------------------------------- */
@@ -269,6 +315,7 @@ const rf_op rf_op_DequantizeLinear = {
     .attributes = dequantize_attributes, .defaults = &quantize_defaults, .params_size = sizeof(quantize_params),
     .parameter_inputs = 1u,
     .infer = infer_dequantize, .link = link_granule, .cost = cost_dequantize, .evaluate = evaluate_dequantize,
+    .lower = lower_dequantize,
 };
 
 /* ---- DynamicQuantizeLinear -------------------------------------------------------------- */

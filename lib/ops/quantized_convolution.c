@@ -14,7 +14,9 @@
 #include "ops/convolution.h"
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/requantize.h"
 #include "ops/table.h"
+#include "ops/task.h"
 
 /* Inputs of QLinearConv. */
 enum { X, X_SCALE, X_ZERO, W, W_SCALE, W_ZERO, Y_SCALE, Y_ZERO, BIAS };
@@ -131,19 +133,14 @@ static rf_status evaluate_integer(rf_node *node)
     return RF_OK;
 }
 
-static double channel_number(const rf_value *value, int64_t channel)
-{
-    return rf_value_float(value, rf_elements(&value->shape) > 1 ? (uint64_t)channel : 0);
-}
-
 static void store_scaled(const rf_convolve *call, int64_t channel, uint64_t at, double *sums, uint64_t count)
 {
     const rf_node *node = call->context;
     const rf_value *bias = rf_input(node, BIAS);
     double addend = bias ? rf_value_float(bias, (uint64_t)channel) : 0;
     double zero = rf_value_float(node->inputs[Y_ZERO], 0);
-    double scale = rf_value_float(node->inputs[X_SCALE], 0) * channel_number(node->inputs[W_SCALE], channel)
-        / rf_value_float(node->inputs[Y_SCALE], 0);
+    double scale = rf_requantize_factor(node->inputs[X_SCALE], node->inputs[W_SCALE], node->inputs[Y_SCALE],
+                                        (uint64_t)channel);
     for (uint64_t i = 0; i < count; i++)
         sums[i] = rint((sums[i] + addend) * scale) + zero;
     rf_doubles_write(call->output, at, count, sums);
@@ -165,7 +162,41 @@ static rf_status evaluate_linear(rf_node *node)
     return RF_OK;
 }
 
-#define QUANTIZED_ROW(type_, least_, most_, parameters_, infer_, cost_, evaluate_) \
+/* ---- Tasks ------------------------------------------------------------------------------ */
+
+static void lower_sums(const rf_node *node, uint32_t weight, rf_task *task)
+{
+    const rf_convolution *state = node->state;
+    rf_integer_sum *sum = &task->as.integer_sum;
+    task->kind = RF_TASK_INTEGER_SUM;
+    *sum = (rf_integer_sum){.axes = state->axes, .groups = state->group, .data = node->inputs[0],
+                            .weight = node->inputs[weight]};
+    memcpy(sum->windows, state->windows, sizeof state->windows);
+}
+
+static bool lower_integer(const rf_node *node, rf_task *task)
+{
+    lower_sums(node, 1, task);
+    task->as.integer_sum.data_zero = rf_input(node, 2);
+    task->as.integer_sum.weight_zero = rf_input(node, 3);
+    return true;
+}
+
+static bool lower_linear(const rf_node *node, rf_task *task)
+{
+    rf_integer_sum *sum = &task->as.integer_sum;
+    lower_sums(node, W, task);
+    sum->data_zero = node->inputs[X_ZERO];
+    sum->weight_zero = node->inputs[W_ZERO];
+    sum->bias = rf_input(node, BIAS);
+    sum->data_scale = node->inputs[X_SCALE];
+    sum->weight_scale = node->inputs[W_SCALE];
+    sum->output_scale = node->inputs[Y_SCALE];
+    sum->output_zero = node->inputs[Y_ZERO];
+    return true;
+}
+
+#define QUANTIZED_ROW(type_, least_, most_, parameters_, infer_, cost_, name_)     \
     const rf_op rf_op_##type_ = {                                                  \
         .type = #type_,                                                            \
         .class = RF_CLASS_CONVOLUTION,                                             \
@@ -180,9 +211,10 @@ static rf_status evaluate_linear(rf_node *node)
         .infer = infer_,                                                           \
         .link = rf_convolution_link,                                               \
         .cost = cost_,                                                             \
-        .evaluate = evaluate_,                                                     \
+        .evaluate = evaluate_##name_,                                              \
         .scratch = rf_convolve_scratch,                                            \
+        .lower = lower_##name_,                                                    \
     }
 
-QUANTIZED_ROW(ConvInteger, 2, 4, 1 << 1, infer_integer, rf_convolution_cost, evaluate_integer);
-QUANTIZED_ROW(QLinearConv, 8, 9, 1 << W | 1 << BIAS, infer_linear, cost_linear, evaluate_linear);
+QUANTIZED_ROW(ConvInteger, 2, 4, 1 << 1, infer_integer, rf_convolution_cost, integer);
+QUANTIZED_ROW(QLinearConv, 8, 9, 1 << W | 1 << BIAS, infer_linear, cost_linear, linear);

@@ -15,7 +15,9 @@
 #include "ops/fold.h"
 #include "ops/matmul.h"
 #include "ops/operands.h"
+#include "ops/requantize.h"
 #include "ops/table.h"
+#include "ops/task.h"
 
 /* Where an operator has its factors and what goes with them. */
 typedef struct layout {
@@ -152,18 +154,15 @@ static bool scratch_linear(const rf_node *node, uint64_t *bytes)
     return rf_matmul_scratch(node, linear.a, linear.b, bytes);
 }
 
-static double number_of(const rf_value *value, uint64_t i)
-{
-    return rf_value_float(value, rf_elements(&value->shape) > 1 ? i : 0);
-}
-
 /* Scales the sums of one row and rounds them, halves to even. */
 static void scale_row(const rf_node *node, double *sums, uint64_t row, uint64_t columns)
 {
-    double scale = number_of(node->inputs[linear.a_scale], row) / number_of(node->inputs[linear.y_scale], 0);
-    double zero = number_of(node->inputs[linear.y_zero], 0);
-    for (uint64_t i = 0; i < columns; i++)
-        sums[i] = nearbyint(sums[i] * (scale * number_of(node->inputs[linear.b_scale], i))) + zero;
+    const rf_value *a_scale = node->inputs[linear.a_scale], *y_scale = node->inputs[linear.y_scale];
+    double zero = rf_value_float(node->inputs[linear.y_zero], 0), own = rf_requantize_number(a_scale, row);
+    for (uint64_t i = 0; i < columns; i++) {
+        double factor = own * rf_requantize_number(node->inputs[linear.b_scale], i) / rf_value_float(y_scale, 0);
+        sums[i] = nearbyint(sums[i] * factor) + zero;
+    }
     if (node->tally) {
         node->tally->multiplications += columns;
         node->tally->additions += columns;
@@ -214,6 +213,40 @@ static rf_status evaluate_linear(rf_node *node)
     return RF_OK;
 }
 
+/* ---- Tasks ------------------------------------------------------------------------------ */
+
+/* Whether there is one number for all rows. */
+static bool is_single(const rf_value *value)
+{
+    return !value || rf_elements(&value->shape) == 1;
+}
+
+static bool lower_layout(const rf_node *node, const layout *where, rf_task *task)
+{
+    const rf_value *a = node->inputs[where->a], *b = node->inputs[where->b];
+    if (!is_single(rf_input(node, where->a_zero)) || !is_single(rf_input(node, where->a_scale))
+        || a->shape.rank < 2 || b->shape.rank != 2)
+        return false;
+    task->kind = RF_TASK_INTEGER_SUM;
+    task->as.integer_sum = (rf_integer_sum){
+        .groups = 1, .data = a, .weight = b, .data_zero = rf_input(node, where->a_zero),
+        .weight_zero = rf_input(node, where->b_zero), .data_scale = rf_input(node, where->a_scale),
+        .weight_scale = rf_input(node, where->b_scale), .output_scale = rf_input(node, where->y_scale),
+        .output_zero = rf_input(node, where->y_zero),
+    };
+    return true;
+}
+
+static bool lower_integer(const rf_node *node, rf_task *task)
+{
+    return lower_layout(node, &integer, task);
+}
+
+static bool lower_linear(const rf_node *node, rf_task *task)
+{
+    return lower_layout(node, &linear, task);
+}
+
 #define QUANTIZED_ROW(type_, least_, most_, parameters_, name_) \
     const rf_op rf_op_##type_ = {                               \
         .type = #type_,                                         \
@@ -228,6 +261,7 @@ static rf_status evaluate_linear(rf_node *node)
         .cost = cost_##name_,                                   \
         .evaluate = evaluate_##name_,                           \
         .scratch = scratch_##name_,                             \
+        .lower = lower_##name_,                                 \
     }
 
 QUANTIZED_ROW(MatMulInteger, 2, 4, 1 << 0 | 1 << 1, integer);

@@ -93,7 +93,7 @@ typedef struct rf_axis_taps {
 typedef enum rf_task_kind {
     RF_TASK_NONE,
     RF_TASK_CONVOLUTION, /* of input 0 by input 1, plus input 2 where present; float32 */
-    RF_TASK_POOL,        /* float32, one output */
+    RF_TASK_POOL,        /* float32, or the largest of 8-bit integers; one output */
     RF_TASK_MAP,         /* float32 */
     RF_TASK_PAIR,        /* inputs 0 and 1, broadcast as ONNX does from the right; float32 */
     RF_TASK_SCALE,       /* batch normalisation by constants along axis 1; float32 */
@@ -101,6 +101,9 @@ typedef enum rf_task_kind {
     RF_TASK_REDUCE,      /* float32; the output's elements in row-major order of the axes kept */
     RF_TASK_SOFTMAX,     /* float32 */
     RF_TASK_RESAMPLE,    /* float32, separable */
+    /* Tasks on integers that stand for (integer - zero point) * scale. */
+    RF_TASK_LEVELS,      /* a function of one or two tensors of such 8-bit integers or of float32 */
+    RF_TASK_INTEGER_SUM, /* a convolution or matrix product of 8-bit integers by constant ones */
     /* Tasks that only move elements, of any type of whole bytes. */
     RF_TASK_VIEW,        /* output 0 is input 0's elements in row-major order, in another shape */
     RF_TASK_TRANSPOSE,
@@ -111,6 +114,30 @@ typedef enum rf_task_kind {
     RF_TASK_PAD,         /* by a constant */
     RF_TASK_KINDS
 } rf_task_kind;
+
+/* What the elements of a tensor stand for: float32 for themselves, int8 and uint8 for
+ * (integer - zero) * scale, a normal number. */
+typedef struct rf_levels {
+    rf_dtype dtype;
+    float scale;
+    int32_t zero;
+} rf_levels;
+
+/* Sums of products of 8-bit integers less their zero points. What is not `data` is constant; scales and
+ * zero points are one number, but those of the weight may be one for each output channel or column. */
+typedef struct rf_integer_sum {
+    rf_window windows[RF_MAX_SPATIAL];
+    int32_t axes;            /* 0: a matrix product by `weight` [K, N], of any number of rows */
+    int64_t groups;
+    const struct rf_value *data, *weight;
+    const struct rf_value *data_zero, *weight_zero; /* NULL for 0 */
+    const struct rf_value *bias;                    /* int32, added to the sums; NULL for none */
+    bool weight_transposed;  /* of a matrix product: `weight` is [N, K] */
+    const struct rf_value *added; /* float32, times `added_factor` added to what sums stand for; NULL for none */
+    double added_factor;
+    /* NULL: the sums come out as int32, wrapped around. Else they are scaled back to 8 bits. */
+    const struct rf_value *data_scale, *weight_scale, *output_scale, *output_zero;
+} rf_integer_sum;
 
 typedef struct rf_task {
     rf_task_kind kind;
@@ -147,6 +174,16 @@ typedef struct rf_task {
             bool logarithm;
         } softmax;
         rf_axis_taps resample[RF_MAX_RANK]; /* one for each axis of input 0 */
+        rf_integer_sum integer_sum;
+        struct {
+            bool paired; /* of inputs 0 and 1, as by RF_TASK_PAIR; else of input 0 as it is */
+            rf_pair_function pair;
+            rf_levels inputs[2], output;
+            /* Where one tensor of integers becomes float32: by which numbers. An axis above -1 says that
+             * there is one for each index along it, and `inputs` has none of them: for weights only. */
+            int32_t axis;
+            const struct rf_value *scale, *zero;
+        } levels;
         struct {
             int32_t axes[RF_MAX_RANK]; /* output axis k is input axis axes[k] */
         } transpose;

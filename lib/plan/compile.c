@@ -6,6 +6,7 @@
 
 #include "base/options.h"
 #include "kernels/machine.h"
+#include "plan/tuning.h"
 
 static void describe(const rf_value *value, rf_tensor *tensor)
 {
@@ -95,7 +96,13 @@ static rf_status check_memory(const rf_plan *plan)
                    (unsigned long long)scratch, (unsigned long long)plan->graph->limits.memory_bytes);
 }
 
-static rf_status make_plan(rf_model *model)
+static rf_status emit_tuned(rf_plan *plan)
+{
+    RF_TRY(rf_plan_start_tuning(plan));
+    return rf_plan_emit(plan);
+}
+
+static rf_status make_plan(rf_model *model, bool tune)
 {
     rf_plan *plan = &model->plan;
     RF_TRY(keep_values(plan));
@@ -103,7 +110,9 @@ static rf_status make_plan(rf_model *model)
     if (!plan->reference)
         RF_TRY(rf_plan_fuse(plan));
     rf_plan_choose_hosts(plan);
-    RF_TRY(rf_plan_emit(plan));
+    rf_status status = tune && !plan->reference ? emit_tuned(plan) : rf_plan_emit(plan);
+    rf_plan_end_tuning(plan);
+    RF_TRY(status);
     /* A maker that got no memory may have been taken for one that does not fit: another kernel, other bits. */
     if (plan->arena->refused)
         return rf_plan_no_memory(plan);
@@ -127,6 +136,10 @@ static rf_status check_options(const rf_compile_options *options, rf_error *erro
     if (options->layout != RF_NCHW && options->layout != RF_NHWC)
         return rf_fail(error, RF_ERROR_ARGUMENT, "layout", "layout is %d, but must be RF_NCHW or RF_NHWC",
                        (int)options->layout);
+    if (options->precision != RF_PRECISION_FLOAT32 && options->precision != RF_PRECISION_BFLOAT16)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "precision",
+                       "precision is %d, but must be RF_PRECISION_FLOAT32 or RF_PRECISION_BFLOAT16",
+                       (int)options->precision);
     return RF_OK;
 }
 
@@ -139,6 +152,7 @@ static rf_status start_model(rf_graph *graph, const rf_compile_options *options,
     (*model)->plan = (rf_plan){
         .graph = graph, .arena = &graph->arena, .kernels = kernels, .layout = options->layout,
         .exact = options->exact, .reference = options->reference, .error = error,
+        .bfloat16 = options->precision == RF_PRECISION_BFLOAT16 && rf_machine_has_bfloat16(kernels),
     };
     RF_TRY(rf_weights_make(options->allocator, graph->node_count, &(*model)->plan.weights, error));
     if (options->share)
@@ -152,7 +166,7 @@ static rf_status build(rf_graph *graph, const rf_compile_options *options, const
     RF_TRY(check_values(graph, options, error));
     RF_TRY(start_model(graph, options, kernels, model, error));
     set_errors(graph, error);
-    rf_status status = make_plan(*model);
+    rf_status status = make_plan(*model, options->tune);
     set_errors(graph, NULL);
     (*model)->plan.error = NULL;
     if (status == RF_OK)

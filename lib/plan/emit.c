@@ -5,6 +5,8 @@ static rf_status emit_job(rf_plan *plan, const rf_job *job)
 {
     if (job->task.kind == RF_TASK_NONE)
         return rf_plan_add_reference(plan, job);
+    if (job->task.kind == RF_TASK_INTEGER_SUM)
+        return rf_plan_emit_integer_sum(plan, job);
     return job->task.kind < RF_TASK_VIEW ? rf_plan_emit_arithmetic(plan, job) : rf_plan_emit_moving(plan, job);
 }
 
@@ -15,6 +17,8 @@ static void release_inputs(rf_plan *plan, const rf_job *job)
             rf_plan_release(plan, job->inputs[i]);
     if (job->residual)
         rf_plan_release(plan, job->residual);
+    if (job->factors)
+        rf_plan_release(plan, job->factors);
 }
 
 /* Brings an output to the caller's buffer, unless it was written there. */

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "plan/plan.h"
+#include "plan/tuning.h"
 
 enum { MOST_OPERANDS = 4 };
 
-/* What a job reads and writes: inputs, then the output, then the residual. */
+/* What a job reads and writes: inputs, then the output, then the residual and the factors. */
 typedef struct attempt {
     rf_plan *plan;
     const rf_job *job;
@@ -64,11 +65,17 @@ static bool try_convolution(attempt *it)
         .scale = it->scale,
         .bias = it->bias,
         .epilogue = epilogue_of(it),
+        .factors = job->factors != NULL,
         .exact = it->plan->exact,
+        .bfloat16 = it->plan->bfloat16,
     };
     memcpy(spec.windows, job->task.as.convolution.windows, sizeof spec.windows);
     if (job->residual)
         spec.residual = *form_of(it, 2);
+    if (job->factors)
+        spec.factor_stride = form_of(it, it->count - 1)->strides[1];
+    else
+        spec.candidate = rf_plan_tune(it->plan, &spec);
     return it->plan->kernels->convolution(&spec, it->plan->arena, &it->work);
 }
 
@@ -117,6 +124,7 @@ static bool try_matmul(attempt *it)
         .output = *form_of(it, it->inputs),
         .alpha = job->task.as.matmul.alpha,
         .constant = constant ? b->data : NULL,
+        .bfloat16 = it->plan->bfloat16,
         .scale = it->scale,
         .bias = it->bias,
         .epilogue = epilogue_of(it),
@@ -142,6 +150,7 @@ static bool try_pool(attempt *it)
 {
     const rf_job *job = it->job;
     rf_pool_spec spec = {
+        .dtype = it->slots[0].dtype,
         .axes = job->task.as.pool.axes,
         .average = job->task.as.pool.average,
         .count_include_pad = job->task.as.pool.count_include_pad,
@@ -170,6 +179,23 @@ static bool try_pair(attempt *it)
         .map = it->job->map,
     };
     return it->plan->kernels->pair(&spec, it->plan->arena, &it->work);
+}
+
+static bool try_levels(attempt *it)
+{
+    const rf_job *job = it->job;
+    const rf_shape *shape = &job->output->shape;
+    rf_levels_spec spec = {
+        .paired = job->task.as.levels.paired,
+        .function = job->task.as.levels.pair,
+        .map = job->map,
+        .levels = {job->task.as.levels.inputs[0], job->task.as.levels.inputs[1], job->task.as.levels.output},
+        .first = rf_strided_broadcast(form_of(it, 0), shape),
+        .output = *form_of(it, it->inputs),
+    };
+    if (spec.paired)
+        spec.second = rf_strided_broadcast(form_of(it, 1), shape);
+    return it->plan->kernels->levels(&spec, it->plan->arena, &it->work);
 }
 
 static bool try_scale(attempt *it)
@@ -231,6 +257,7 @@ static const manner manners[RF_TASK_KINDS] = {
     [RF_TASK_MATMUL] = {try_matmul, 2, false, false},
     [RF_TASK_MAP] = {try_map, 1, false, true},
     [RF_TASK_PAIR] = {try_pair, 2, false, true},
+    [RF_TASK_LEVELS] = {try_levels, 1, false, false},
     [RF_TASK_SCALE] = {try_scale, 1, false, true},
     [RF_TASK_REDUCE] = {try_reduce, 1, false, false},
     [RF_TASK_SOFTMAX] = {try_softmax, 1, false, true},
@@ -243,11 +270,15 @@ static rf_status gather_operands(attempt *it, const manner *how)
     it->inputs = how->inputs;
     if (job->task.kind == RF_TASK_MATMUL && job->inputs[1]->data && job->inputs[1]->shape.rank == 2)
         it->inputs = 1;
+    if (job->task.kind == RF_TASK_LEVELS && job->task.as.levels.paired)
+        it->inputs = 2;
     for (uint32_t i = 0; i < it->inputs; i++)
         RF_TRY(rf_plan_slot(it->plan, job->inputs[i], &it->slots[i]));
     it->count = it->inputs + 1;
     if (job->residual)
         RF_TRY(rf_plan_slot(it->plan, job->residual, &it->slots[it->count++]));
+    if (job->factors)
+        RF_TRY(rf_plan_slot(it->plan, job->factors, &it->slots[it->count++]));
     if (job->task.kind == RF_TASK_CONVOLUTION)
         return prepare_bias(it, job->input_count > 2 ? job->inputs[2] : NULL, 1, job->output->shape.dims[1]);
     if (job->task.kind == RF_TASK_MATMUL)

@@ -373,12 +373,15 @@ static rf_status fuse_pair(rf_plan *plan, rf_job *job)
 static rf_status fuse_job(rf_plan *plan, rf_job *job)
 {
     RF_TRY(rf_plan_fuse_pad(plan, job));
+    RF_TRY(rf_plan_fuse_factors(plan, job));
     if (job->task.kind == RF_TASK_SCALE) {
         RF_TRY(fuse_channels(plan, job));
         return job->scale ? RF_OK : prepare_scale(plan, job);
     }
     if (job->task.kind == RF_TASK_PAIR)
         RF_TRY(fuse_pair(plan, job));
+    if (job->task.kind == RF_TASK_LEVELS)
+        return rf_plan_fuse_levels(plan, job);
     RF_TRY(merge_sixth(plan, job));
     return job->task.kind == RF_TASK_MAP ? fuse_map(plan, job) : RF_OK;
 }

@@ -34,6 +34,11 @@ static bool is_float(const rf_node *node)
     return rf_output(node, 0) && rf_output(node, 0)->dtype == RF_FLOAT32;
 }
 
+static bool is_eight_bits(rf_dtype dtype)
+{
+    return dtype == RF_INT8 || dtype == RF_UINT8;
+}
+
 /* Weights are prepared before running. */
 static bool has_weights(const rf_node *node)
 {
@@ -49,7 +54,7 @@ static bool puts_out_one(const rf_node *node)
     return rf_output(node, 0);
 }
 
-/* Tasks that compute do so in float32. All but one of them have one output. */
+/* Tasks that compute do so in float32, or on integers. All but one of them have one output. */
 static bool is_lowered(const rf_node *node, rf_task *task)
 {
     if (!node->op->lower || !node->op->lower(node, task))
@@ -58,6 +63,12 @@ static bool is_lowered(const rf_node *node, rf_task *task)
         return false;
     if (task->kind >= RF_TASK_VIEW)
         return true;
+    if (task->kind == RF_TASK_LEVELS)
+        return task->as.levels.axis < 0;
+    if (task->kind == RF_TASK_POOL && is_eight_bits(node->inputs[0]->dtype))
+        return true;
+    if (task->kind == RF_TASK_INTEGER_SUM)
+        return rf_plan_knows_integer_sum(&task->as.integer_sum);
     return is_float(node) && (task->kind != RF_TASK_CONVOLUTION || has_weights(node));
 }
 
@@ -119,6 +130,7 @@ void rf_plan_count_readers(rf_plan *plan)
         for (uint32_t i = 0; i < job->input_count; i++)
             count_read(plan, job->inputs[i]);
         count_read(plan, job->residual);
+        count_read(plan, job->factors);
     }
 }
 

@@ -65,6 +65,7 @@ typedef struct rf_job {
     uint32_t input_count;
     rf_value *output;         /* output 0 of the last layer fused */
     const rf_value *residual; /* NULL for none */
+    const rf_value *factors;  /* of input 0's channels, multiplied as it is read; NULL for none */
     rf_map map;               /* applied last */
     const float *scale, *shift; /* folded in: one for each output channel; NULL for none */
     const char *fused;        /* operators fused, "" for none */
@@ -85,6 +86,7 @@ typedef struct rf_plan_value {
 } rf_plan_value;
 
 typedef struct rf_weights rf_weights;
+typedef struct rf_tuner rf_tuner;
 
 /* What prepared weights are made of. */
 typedef struct rf_packing {
@@ -100,6 +102,8 @@ typedef struct rf_plan {
     const rf_kernels *kernels;
     rf_layout layout; /* of the caller's images */
     bool exact, reference;
+    bool bfloat16; /* convolutions and products by constants may round to it */
+    rf_tuner *tuner; /* while layers are tuned by trying; else NULL */
     rf_error *error;
     rf_plan_value *values; /* by the graph's numbers */
     rf_job *jobs;
@@ -139,6 +143,9 @@ rf_status rf_plan_note_fused(rf_plan *plan, rf_job *job, const rf_node *taken);
 /* pads.c */
 rf_status rf_plan_fuse_pad(rf_plan *plan, rf_job *job);
 
+/* factors.c */
+rf_status rf_plan_fuse_factors(rf_plan *plan, rf_job *job);
+
 /* hosts.c: which tensors are written into the concatenation that reads them. */
 void rf_plan_choose_hosts(rf_plan *plan);
 
@@ -168,6 +175,15 @@ rf_status rf_plan_emit_moving(rf_plan *plan, const rf_job *job);
 
 /* emit_arithmetic.c: jobs that compute. */
 rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job);
+
+/* emit_integer.c: sums of products of 8-bit integers. */
+bool rf_plan_knows_integer_sum(const rf_integer_sum *sum);
+rf_status rf_plan_emit_integer_sum(rf_plan *plan, const rf_job *job);
+/* Whether a kernel does the job, by operands without gaps at least. */
+rf_status rf_plan_try_integer_sum(rf_plan *plan, const rf_job *job, bool *fits);
+
+/* fuse_levels.c: lets a job that quantises do what comes before it on integers. */
+rf_status rf_plan_fuse_levels(rf_plan *plan, rf_job *job);
 
 /* emit.c */
 rf_status rf_plan_emit(rf_plan *plan);

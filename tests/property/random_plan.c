@@ -409,9 +409,47 @@ static const char *square(random_plan *plan, const rf_tensor *x)
     return "MatMul";
 }
 
+/* A product by one number for each channel of each image where there are such, else the mean that makes some. */
+static const char *gate(random_plan *plan, const rf_tensor *x)
+{
+    if (x->shape.rank != 4)
+        return NULL;
+    add_input(plan, x->name);
+    for (size_t i = plan->tensor_count; i-- > 0;) {
+        const rf_shape *shape = &plan->tensors[i].shape;
+        if (shape->rank != 4 || shape->dims[0] != x->shape.dims[0] || shape->dims[1] != x->shape.dims[1]
+            || shape->dims[2] != 1 || shape->dims[3] != 1)
+            continue;
+        add_input(plan, plan->tensors[i].name);
+        return "Mul";
+    }
+    return "GlobalAveragePool";
+}
+
+/* What gates most often lead to: one tap, all channels. */
+static const char *pointwise(random_plan *plan, const rf_tensor *x)
+{
+    int64_t outputs = 1 + random_plan_below(plan, 40);
+    rf_shape weight = {.rank = 4, .dims = {outputs, x->shape.dims[1], 1, 1}}, bias = RF_SHAPE(outputs);
+    add_input(plan, x->name);
+    add_input(plan, floats(plan, &weight, 1 / sqrtf((float)x->shape.dims[1]), 0));
+    if (random_plan_below(plan, 2))
+        add_input(plan, floats(plan, &bias, 1, 0));
+    return "Conv";
+}
+
+static bool is_gated(const random_plan *plan, const rf_tensor *x)
+{
+    size_t l = at(plan);
+    return x->shape.rank == 4 && l > 0 && strcmp(plan->layers[l - 1].type, "Mul") == 0
+        && strcmp(plan->names[l - 1][0], x->name) == 0;
+}
+
 static const char *write_layer(random_plan *plan, const rf_tensor *x)
 {
-    switch (random_plan_below(plan, 21)) {
+    if (is_gated(plan, x) && random_plan_below(plan, 2))
+        return pointwise(plan, x);
+    switch (random_plan_below(plan, 23)) {
     case 0: case 1: case 2: return convolution(plan, x, false);
     case 3: return convolution(plan, x, true);
     case 4: case 5: return pool(plan, x);
@@ -426,6 +464,7 @@ static const char *write_layer(random_plan *plan, const rf_tensor *x)
     case 17: return random_plan_below(plan, 2) ? softmax(plan, x) : reduce(plan, x);
     case 18: return resize(plan, x);
     case 19: return pad(plan, x);
+    case 20: case 21: return gate(plan, x);
     default: return random_plan_below(plan, 4) ? product(plan, x) : square(plan, x);
     }
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "kernels/machine.h"
 
 /* ---- A problem of either kind ----------------------------------------------------------- */
 
@@ -29,6 +30,7 @@ typedef struct problem {
     rf_convolution_spec convolution;
     rf_matmul_spec matmul;
     bool integers, has_other;
+    bool bfloat16; /* what is multiplied is rounded first */
     double *expected, *bounds, *magnitudes; /* row-major */
 } problem;
 
@@ -60,6 +62,26 @@ static void problem_free(problem *p)
     free(p->expected);
     free(p->bounds);
     free(p->magnitudes);
+}
+
+/* To the nearest bfloat16, ties to even. */
+static double rounded(float x)
+{
+    uint32_t bits;
+    if (isnan(x))
+        return (double)x;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7fffU + (bits >> 16 & 1)) & 0xffff0000U;
+    memcpy(&x, &bits, sizeof x);
+    return (double)x;
+}
+
+/* A product that goes into a sum. */
+static double product_of(const problem *p, double weight, double factor, float input)
+{
+    if (p->bfloat16)
+        return rounded((float)(weight * factor)) * rounded(input);
+    return weight * factor * (double)input;
 }
 
 /* What one output element must be, from its sum of products. */
@@ -113,6 +135,10 @@ static void run_set(check_random *random, problem *p, const rf_kernels *kernels,
     rf_arena_init(&arena, NULL, 1 << 20);
     assert_true(make(kernels, p, &arena, &work));
     assert_true(work.grain >= 1);
+    if (p->bfloat16 && strncmp(work.algorithm, "bf16", 4) != 0) {
+        rf_arena_release(&arena); /* computed in float32 */
+        return;
+    }
     check_tensor pieces = check_tensor_like(random, &p->output);
     check_tensor whole = check_tensor_like(random, &p->output);
     bool residual = p->residual.data != NULL;
@@ -133,7 +159,8 @@ static void run_sets(check_random *random, problem *p, make_function *make)
 {
     check_buffer_protect(&p->input.buffer);
     for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
-        run_set(random, p, set, make);
+        if (!p->bfloat16 || rf_machine_has_bfloat16(set))
+            run_set(random, p, set, make);
 }
 
 /* ---- Convolutions ----------------------------------------------------------------------- */
@@ -195,10 +222,10 @@ static void expect_convolution(problem *p)
                 valid &= from[k + 2] >= 0 && from[k + 2] < window->input;
             }
             double weight = check_float_at(spec->weights, w++);
-            if (!valid)
+            if (!valid && !p->bfloat16)
                 continue;
-            double product = weight * (p->scale ? (double)p->scale[index[1]] : 1)
-                             * (double)p->input.data[check_offset(&p->input.at, from)];
+            float at = valid ? p->input.data[check_offset(&p->input.at, from)] : 0; /* padding is multiplied */
+            double product = product_of(p, weight, p->scale ? (double)p->scale[index[1]] : 1, at);
             sum += product;
             magnitude += fabs(product);
             products++;
@@ -237,9 +264,9 @@ static void random_extras(check_random *random, problem *p, int64_t columns, rf_
         p->residual.data = NULL;
 }
 
-static problem random_convolution(check_random *random)
+static problem random_convolution(check_random *random, bool bfloat16)
 {
-    problem p = {.integers = check_one_in(random, 3)};
+    problem p = {.integers = check_one_in(random, 3), .bfloat16 = bfloat16};
     rf_convolution_spec *spec = &p.convolution;
     int64_t in[RF_MAX_RANK], out[RF_MAX_RANK], weights;
     int32_t order[RF_MAX_RANK], rank;
@@ -265,6 +292,7 @@ static problem random_convolution(check_random *random)
     spec->scale = p.scale;
     spec->bias = p.bias;
     spec->exact = true;
+    spec->bfloat16 = bfloat16;
     expect_convolution(&p);
     return p;
 }
@@ -274,14 +302,23 @@ static bool make_convolution(const rf_kernels *kernels, const problem *p, rf_are
     return kernels->convolution(&p->convolution, arena, work);
 }
 
-static void convolutions(void **state)
+static void check_convolutions(check_random *random, bool bfloat16)
 {
-    check_random *random = *state;
     for (int i = 0; i < check_cases(150); i++) {
-        problem p = random_convolution(random);
+        problem p = random_convolution(random, bfloat16);
         run_sets(random, &p, make_convolution);
         problem_free(&p);
     }
+}
+
+static void convolutions(void **state)
+{
+    check_convolutions(*state, false);
+}
+
+static void convolutions_in_bfloat16(void **state)
+{
+    check_convolutions(*state, true);
 }
 
 /* ---- Products --------------------------------------------------------------------------- */
@@ -304,7 +341,7 @@ static void expect_product(problem *p)
             a[rank - 1] = b[rank - 2] = k;
             int64_t at = check_offset(&spec->b, b);
             double weight = spec->constant ? check_float_at(spec->constant, at) : (double)p->other.data[at];
-            double product = factor * weight * (double)p->input.data[check_offset(&spec->a, a)];
+            double product = product_of(p, weight, factor, p->input.data[check_offset(&spec->a, a)]);
             sum += product;
             magnitude += fabs(product);
         }
@@ -357,14 +394,14 @@ static void random_other(check_random *random, problem *p, const int64_t *batch,
     spec->constant = p->convolution.weights;
 }
 
-static problem random_product(check_random *random)
+static problem random_product(check_random *random, bool bfloat16)
 {
-    problem p = {.integers = check_one_in(random, 3)};
+    problem p = {.integers = check_one_in(random, 3), .bfloat16 = bfloat16};
     rf_matmul_spec *spec = &p.matmul;
     int32_t rank = (int32_t)check_between(random, 2, 5);
     int64_t out[RF_MAX_RANK], k = check_between(random, check_one_in(random, 20) ? 0 : 1, 60);
     if (check_one_in(random, 8))
-        k = check_between(random, 200, 600);
+        k = check_one_in(random, 4) ? 1024 : check_between(random, 200, 600);
     for (int32_t i = 0; i < rank - 2; i++)
         out[i] = check_between(random, 1, 3);
     out[rank - 2] = check_one_in(random, 3) ? 1 : check_between(random, 1, 30);
@@ -384,6 +421,7 @@ static problem random_product(check_random *random)
     spec->residual = p.residual.at;
     spec->scale = p.scale;
     spec->bias = p.bias;
+    spec->bfloat16 = bfloat16;
     expect_product(&p);
     return p;
 }
@@ -393,14 +431,23 @@ static bool make_product(const rf_kernels *kernels, const problem *p, rf_arena *
     return kernels->matmul(&p->matmul, arena, work);
 }
 
-static void products(void **state)
+static void check_products(check_random *random, bool bfloat16)
 {
-    check_random *random = *state;
     for (int i = 0; i < check_cases(150); i++) {
-        problem p = random_product(random);
+        problem p = random_product(random, bfloat16);
         run_sets(random, &p, make_product);
         problem_free(&p);
     }
+}
+
+static void products(void **state)
+{
+    check_products(*state, false);
+}
+
+static void products_in_bfloat16(void **state)
+{
+    check_products(*state, true);
 }
 
 /* ---- Measurements ----------------------------------------------------------------------- */
@@ -481,7 +528,9 @@ int main(int argc, char **argv)
 {
     static const check_program program = {
         .name = "convolution_kernels",
-        .tests = {{"convolutions", convolutions}, {"products", products}},
+        .tests = {{"convolutions", convolutions}, {"products", products},
+                  {"convolutions in bfloat16", convolutions_in_bfloat16},
+                  {"products in bfloat16", products_in_bfloat16}},
         .bench = bench,
     };
     return check_main(argc, argv, &program);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "kernels/machine.h"
+#include "plan/model.h"
 
 enum { MOST_THREADS = 8, CALLERS = 4, ROUNDS = 20 };
 
@@ -143,6 +144,56 @@ static void a_whole_network(void **state)
     rf_network_free(network);
 }
 
+/* ---- Workers that prepare weights --------------------------------------------------------- */
+
+static rf_model *prepared_by(const rf_network *network, const rf_executor *executor)
+{
+    rf_model *model;
+    rf_error error = {.message = ""};
+    rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
+    options.executor = executor;
+    if (rf_compile(network, &options, &model, &error) != RF_OK)
+        fail_msg("%s", error.message);
+    return model;
+}
+
+static void expect_same_weights(const rf_network *network, const rf_executor *executor, const rf_model *wanted)
+{
+    rf_model *model = prepared_by(network, executor);
+    bound_run run, other;
+    assert_int_equal(model->plan.step_count, wanted->plan.step_count);
+    for (size_t s = 0; s < wanted->plan.step_count; s++) {
+        const rf_step *own = &model->plan.steps[s], *step = &wanted->plan.steps[s];
+        assert_int_equal(own->work.packed_bytes, step->work.packed_bytes);
+        if (step->work.packed_bytes && memcmp(own->packed, step->packed, (size_t)step->work.packed_bytes) != 0)
+            fail_msg("the weights of step %zu depend on who prepares them: %zu workers", s, executor->workers);
+    }
+    bound_run_make(&run, model, NULL, 1);
+    bound_run_make(&other, wanted, NULL, 1);
+    bound_run_go(&run);
+    bound_run_go(&other);
+    assert_true(bound_runs_agree(&run, &other));
+    bound_run_free(&run);
+    bound_run_free(&other);
+    rf_model_free(model);
+}
+
+static void weights_by_any_number_of_workers(void **state)
+{
+    (void)state;
+    rf_network network = mixed_network();
+    rf_model *wanted = prepared_by(&network, NULL);
+    size_t calls = 0;
+    for (size_t workers = 1; workers <= 3; workers++) {
+        rf_executor backward = {.run = run_backward, .context = &calls, .workers = workers};
+        rf_executor scattered = {.run = run_on_new_threads, .workers = workers};
+        expect_same_weights(&network, &backward, wanted);
+        expect_same_weights(&network, &scattered, wanted);
+    }
+    assert_int_equal(calls, 2); /* one worker needs no executor */
+    rf_model_free(wanted);
+}
+
 /* ---- Sessions on several threads ---------------------------------------------------------- */
 
 typedef struct caller {
@@ -216,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_workers),
         cmocka_unit_test(a_whole_network),
+        cmocka_unit_test(weights_by_any_number_of_workers),
         cmocka_unit_test(sessions_side_by_side),
         cmocka_unit_test(sessions_of_one_pool),
     };

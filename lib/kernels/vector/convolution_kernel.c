@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the kernel for a convolution: special cases first, then Winograd's or the direct one. */
+#include "kernels/vector/bf16_convolution.h"
 #include "kernels/vector/direct_convolution.h"
+#include "kernels/vector/gemm_tile.h"
 #include "kernels/vector/makers.h"
 #include "kernels/vector/winograd_convolution.h"
 
@@ -15,7 +17,8 @@ static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
     *direct = (rf_direct_spec){
         .axes = spec->axes + 1, .channels = input->dims[1], .outputs = output->dims[1],
         .input_channel = input->strides[1], .weights = spec->weights, .scale = spec->scale,
-        .bias = spec->bias, .alpha = 1.0, .epilogue = spec->epilogue,
+        .bias = spec->bias, .alpha = 1.0, .epilogue = spec->epilogue, .factors = spec->factors,
+        .factor_stride = spec->factor_stride,
     };
     direct->axis[0].window = (rf_window){input->dims[0], output->dims[0], 1, 1, 1, 0, 0};
     int64_t taps = 1;
@@ -38,11 +41,36 @@ static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
 static bool make_direct(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
     rf_direct_spec direct;
-    return describe(spec, &direct) && RF_ISA_NAME(rf_make_direct)(&direct, arena, work);
+    if (!describe(spec, &direct))
+        return false;
+    return (spec->bfloat16 && !spec->factors && RF_ISA_NAME(rf_make_bf16)(&direct, arena, work))
+           || RF_ISA_NAME(rf_make_direct)(&direct, arena, work);
+}
+
+/* The candidates: by bfloat16, direct ones by the width of their panels, then Winograd's tiles. */
+enum { BY_BFLOAT16 = 1, DIRECT = 2, WINOGRAD = DIRECT + RF_TILE_MAX_VECTORS };
+_Static_assert(WINOGRAD + RF_WINOGRAD_CANDIDATES == RF_CONVOLUTION_CANDIDATES + 1, "candidates are counted from 1");
+
+static bool make_candidate(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
+{
+    rf_direct_spec direct;
+    if (spec->candidate >= WINOGRAD)
+        return RF_ISA_NAME(rf_make_winograd_candidate)(spec, spec->candidate - WINOGRAD, arena, work);
+    if (!describe(spec, &direct))
+        return false;
+    if (spec->candidate == BY_BFLOAT16)
+        return spec->bfloat16 && !spec->factors && RF_ISA_NAME(rf_make_bf16)(&direct, arena, work);
+    direct.vectors = spec->candidate - DIRECT + 1;
+    return (direct.vectors - 1) * (int64_t)RF_LANES < direct.outputs
+           && RF_ISA_NAME(rf_make_direct)(&direct, arena, work);
 }
 
 bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
+    if (spec->candidate)
+        return make_candidate(spec, arena, work);
+    if (spec->factors)
+        return make_direct(spec, arena, work);
     return RF_ISA_NAME(rf_make_depthwise)(spec, arena, work)
            || RF_ISA_NAME(rf_make_grouped)(spec, arena, work)
            || RF_ISA_NAME(rf_make_transposed)(spec, arena, work)

@@ -205,9 +205,11 @@ static void choose_staging(rf_direct_plan *plan)
     const rf_direct_spec *spec = &plan->spec;
     const rf_direct_axis *last = &spec->axis[LAST];
     int64_t tap;
-    plan->staged = spec->input_channel != 1 && spec->channels > 1;
+    plan->staged = (spec->input_channel != 1 && spec->channels > 1) || spec->factors;
     plan->staged_step = spec->channels;
     plan->padded = is_worth_padding(plan);
+    if (spec->factors && spec->factor_stride != 1)
+        plan->factor_floats = rf_div_ceil(spec->channels, RF_TILE_LINE) * RF_TILE_LINE;
     plan->staged |= plan->padded;
     if (spec->input_channel == 1 && are_rows_crowded(last) && spec->outputs >= WORTH_STAGING) {
         plan->staged = true;
@@ -252,7 +254,9 @@ static void set_tiles(rf_direct_plan *plan)
 {
     double cycles;
     int64_t extent = plan->spec.axis[LAST].window.output;
-    plan->vectors = RF_ISA_NAME(rf_tile_choose)(extent, plan->spec.outputs, plan->depth, &cycles);
+    plan->vectors = plan->spec.vectors;
+    if (!plan->vectors)
+        plan->vectors = RF_ISA_NAME(rf_tile_choose)(extent, plan->spec.outputs, plan->depth, &cycles);
     plan->panels = rf_div_ceil(plan->spec.outputs, rf_direct_panel(plan));
     plan->chunks = rf_div_ceil(extent, RF_ISA_NAME(rf_tile_rows)(plan->vectors));
     plan->chunk_rows = extent / plan->chunks;
@@ -303,6 +307,7 @@ static bool set_scratch(const rf_direct_plan *plan, rf_work *work)
         return true;
     double bytes = bytes_of(plan, rf_div_ceil(axis[2].window.output, plan->blocks[2]),
                             rf_div_ceil(plan->chunks, plan->blocks[LAST]));
+    bytes += (double)plan->factor_floats * sizeof(float);
     work->scratch_bytes = bytes < staged_bytes ? (uint64_t)bytes : 0;
     return bytes < staged_bytes;
 }

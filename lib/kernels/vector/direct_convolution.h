@@ -23,9 +23,12 @@ typedef struct rf_direct_spec {
     int64_t channels, outputs;                /* input and output channels */
     int64_t input_channel;                    /* stride of the input's channels */
     int64_t weight_channel, weight_output;    /* strides of the weights */
+    bool factors;             /* the last operand has one for each input channel */
+    int64_t factor_stride;
     const void *weights;
     const float *scale, *bias; /* for each output channel, or NULL */
     double alpha;
+    int32_t vectors;           /* of outputs in a panel, 1 to 4; 0 for as many as should be fastest */
     rf_epilogue epilogue;      /* outputs and residual have a channel stride of 1 */
 } rf_direct_spec;
 

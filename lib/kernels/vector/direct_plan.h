@@ -20,6 +20,7 @@ typedef struct rf_direct_plan {
     int64_t taps_weight[RF_DIRECT_AXES]; /* packed rows from a tap to the next */
     bool staged;            /* a block's input is first copied to scratch */
     int64_t staged_step;    /* floats of a staged pixel */
+    int64_t factor_floats;  /* of scratch, for a copy of the factors */
     bool padded;            /* staged with zeros where the last axis is on padding: no tile is at a border */
     bool joined;            /* taps of the last axis follow each other in memory, as channels do */
 } rf_direct_plan;

@@ -296,19 +296,34 @@ static void stage_pixels(const rf_direct_plan *plan, const float *from, float *t
             to[x * step + c] = from[x * stride + c * channel];
 }
 
+/* Multiplies pixels by their channels' factors, which follow each other. */
+static void multiply_pixels(const rf_direct_plan *plan, float *pixels, int64_t count, const float *factors)
+{
+    const int64_t channels = plan->spec.channels, whole = channels / RF_LANES * RF_LANES;
+    for (int64_t x = 0; x < count; x++, pixels += plan->staged_step) {
+        for (int64_t c = 0; c < whole; c += RF_LANES)
+            rf_store(pixels + c, rf_load(pixels + c) * rf_load(factors + c));
+        for (int64_t c = whole; c < channels; c++)
+            pixels[c] *= factors[c];
+    }
+}
+
 /* Positions of one line, zeros where they are on padding; `from` is position 0. */
-static void stage_line(const rf_direct_plan *plan, const float *from, float *to, taps span)
+static void stage_line(const rf_direct_plan *plan, const float *from, float *to, taps span, const float *factors)
 {
     const rf_direct_axis *last = &plan->spec.axis[LAST];
     int64_t step = plan->staged_step;
     taps inside = {rf_min(rf_max(span.begin, 0), span.end), rf_max(rf_min(span.end, last->window.input), span.begin)};
+    float *first = to + (inside.begin - span.begin) * step;
     memset(to, 0, (size_t)((inside.begin - span.begin) * step) * sizeof *to);
-    stage_pixels(plan, from + inside.begin * last->input, to + (inside.begin - span.begin) * step,
-                 inside.end - inside.begin);
+    stage_pixels(plan, from + inside.begin * last->input, first, inside.end - inside.begin);
+    if (factors)
+        multiply_pixels(plan, first, inside.end - inside.begin, factors);
     memset(to + (inside.end - span.begin) * step, 0, (size_t)((span.end - inside.end) * step) * sizeof *to);
 }
 
-static void stage(const rf_direct_plan *plan, const float *input, float *to, const block *box, source *from)
+static void stage(const rf_direct_plan *plan, const float *input, const float *factors, float *to, const block *box,
+                  source *from)
 {
     const rf_direct_axis *axis = plan->spec.axis;
     taps span[RF_DIRECT_AXES];
@@ -326,9 +341,24 @@ static void stage(const rf_direct_plan *plan, const float *input, float *to, con
     for (int64_t i = span[0].begin; i < span[0].end; i++)
         for (int64_t j = span[1].begin; j < span[1].end; j++)
             for (int64_t k = span[2].begin; k < span[2].end; k++) {
-                stage_line(plan, input + i * axis[0].input + j * axis[1].input + k * axis[2].input, to, span[LAST]);
+                stage_line(plan, input + i * axis[0].input + j * axis[1].input + k * axis[2].input, to, span[LAST],
+                           factors);
                 to += count * plan->staged_step;
             }
+}
+
+/* The factors, copied to scratch where they don't follow each other; NULL for none. */
+static const float *factors_of(const rf_direct_plan *plan, const rf_kernel_call *call, float *copy)
+{
+    const rf_direct_spec *spec = &plan->spec;
+    if (!spec->factors)
+        return NULL;
+    const float *factors = call->data[spec->epilogue.residual ? 3 : 2];
+    if (spec->factor_stride == 1)
+        return factors;
+    for (int64_t c = 0; c < spec->channels; c++)
+        copy[c] = factors[c * spec->factor_stride];
+    return copy;
 }
 
 static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, const block *box)
@@ -336,8 +366,10 @@ static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, 
     source from = {.data = call->data[0]};
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
         from.strides[k] = plan->spec.axis[k].input;
-    if (plan->staged)
-        stage(plan, call->data[0], call->scratch, box, &from);
+    if (plan->staged) {
+        float *scratch = call->scratch, *data = scratch + plan->factor_floats;
+        stage(plan, call->data[0], factors_of(plan, call, scratch), data, box, &from);
+    }
     return from;
 }
 

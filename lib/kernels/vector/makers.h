@@ -11,6 +11,9 @@ bool RF_ISA_NAME(rf_make_depthwise)(const rf_convolution_spec *spec, rf_arena *a
 bool RF_ISA_NAME(rf_make_grouped)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_transposed)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_integer_sum)(const rf_integer_sum_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_levels)(const rf_levels_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_int8_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the kernel for a product of matrices: one by constants is a convolution of one tap. */
+#include "kernels/vector/bf16_convolution.h"
 #include "kernels/vector/direct_convolution.h"
 #include "kernels/vector/dynamic_matmul.h"
 #include "kernels/vector/makers.h"
@@ -66,6 +67,8 @@ bool RF_ISA_NAME(rf_make_matmul)(const rf_matmul_spec *spec, rf_arena *arena, rf
     }
     if (is_shared_constant(spec)) {
         const rf_direct_spec direct = describe(spec);
+        if (spec->bfloat16 && RF_ISA_NAME(rf_make_bf16)(&direct, arena, work))
+            return true;
         if (RF_ISA_NAME(rf_make_direct)(&direct, arena, work))
             return true;
     }

@@ -67,6 +67,8 @@ static uint64_t window_taps(const rf_pool_plan *plan)
 
 bool RF_ISA_NAME(rf_make_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work)
 {
+    if (spec->dtype == RF_INT8 || spec->dtype == RF_UINT8)
+        return RF_ISA_NAME(rf_make_int8_pool)(spec, arena, work);
     if (spec->axes < 1 || spec->axes > RF_POOL_AXES)
         return false;
     rf_pool_plan *plan = RF_TAKE(arena, rf_pool_plan, 1);

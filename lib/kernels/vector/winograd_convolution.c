@@ -112,13 +112,15 @@ static double greater(double a, double b)
     return a > b ? a : b;
 }
 
+/* Products of pairs of bfloat16 take half the time and read half the bytes. */
 static double direct_cycles(const rf_convolution_spec *spec)
 {
+    const double share = spec->bfloat16 ? 0.5 : 1;
     const rf_strided *output = &spec->output;
     double cycles, channels = (double)spec->input.dims[1];
     RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], 9 * spec->input.dims[1], &cycles);
     cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
-    return greater(cycles, byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
+    return share * greater(cycles, byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
 }
 
 static double tiled_cycles(const rf_winograd_plan *plan)
@@ -131,13 +133,20 @@ static double tiled_cycles(const rf_winograd_plan *plan)
     return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
 }
 
-static bool choose(const rf_convolution_spec *spec, int best[2])
+static bool is_large(const rf_convolution_spec *spec)
 {
-    double products = 9 * (double)spec->input.dims[1], least = gain * direct_cycles(spec);
-    bool found = false;
+    double products = 9 * (double)spec->input.dims[1];
     for (int k = 0; k < 4; k++)
         products *= (double)spec->output.dims[k];
-    if (products < least_products || spec->input.dims[1] < LEAST_CHANNELS || spec->output.dims[1] < LEAST_CHANNELS)
+    return products >= least_products && spec->input.dims[1] >= LEAST_CHANNELS
+           && spec->output.dims[1] >= LEAST_CHANNELS;
+}
+
+static bool choose(const rf_convolution_spec *spec, int best[2])
+{
+    double least = gain * direct_cycles(spec);
+    bool found = false;
+    if (!is_large(spec))
         return false;
     for (int down = 0; down < RF_WINOGRAD_SIZES; down++)
         for (int across = 0; across < RF_WINOGRAD_SIZES; across++) {
@@ -218,4 +227,19 @@ bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *ar
 {
     int sizes[2];
     return can_do(spec) && choose(spec, sizes) && make(spec, sizes[0], sizes[1], arena, work);
+}
+
+bool RF_ISA_NAME(rf_make_winograd_candidate)(const rf_convolution_spec *spec, int32_t number, rf_arena *arena,
+                                             rf_work *work)
+{
+    static const int sizes[RF_WINOGRAD_CANDIDATES][2] = {
+        {3, 3}, {1, 1}, {2, 2}, {1, 3}, {3, 1}, {2, 3}, {3, 2}, {1, 2},
+        {2, 1}, {0, 0}, {0, 1}, {1, 0}, {0, 3}, {3, 0}, {0, 2}, {2, 0},
+    };
+    if (number < 0 || number >= RF_WINOGRAD_CANDIDATES || !can_do(spec) || !is_large(spec))
+        return false;
+    const int *size = sizes[number];
+    rf_winograd_plan plan;
+    return plan_tiles(&plan, spec, size[0], size[1]) && is_accurate(&plan)
+           && make(spec, size[0], size[1], arena, work);
 }

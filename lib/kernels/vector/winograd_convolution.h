@@ -17,4 +17,11 @@ bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *ar
 bool RF_ISA_NAME(rf_make_winograd_sized)(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena,
                                          rf_work *work);
 
+enum { RF_WINOGRAD_CANDIDATES = 16 };
+
+/* One of all tiles that are accurate, from 0 to RF_WINOGRAD_CANDIDATES - 1, likely ones first. False where
+ * there is none of that number, and for convolutions so small that a direct one has to be good enough. */
+bool RF_ISA_NAME(rf_make_winograd_candidate)(const rf_convolution_spec *spec, int32_t number, rf_arena *arena,
+                                             rf_work *work);
+
 #endif
