@@ -178,7 +178,7 @@ static void problem_free(problem *p)
  * being small or not: in units of 2^-24 of them, for each size along an axis. */
 static double growth(const int outputs[2])
 {
-    static const double each[SIZES] = {2, 5, 9, 14};
+    static const double each[SIZES] = {2.5, 6, 11, 17};
     double grown = 1;
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < SIZES; i++)
