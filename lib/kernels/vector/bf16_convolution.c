@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "kernels/vector/bf16_plan.h"
 
-enum { LAST = RF_DIRECT_AXES - 1, CROWDED = 2048 / sizeof(float) };
+enum { LAST = RF_DIRECT_AXES - 1, CROWDED = 2048 / sizeof(float), LEAST_BLOCKS = 4, LEAST_UNITS = 8 };
 
 static const double block_bytes = 256 * 1024;        /* of staged input: a part of a level 2 cache */
 static const double panel_bytes = 320 * 1024;        /* of weights that several lines of tiles use */
@@ -92,15 +92,39 @@ static double bytes_of(const rf_direct_plan *plan)
     return bytes;
 }
 
-/* Starts from the direct convolution's blocks. */
-static bool set_blocks(rf_direct_plan *plan)
+/* Whether the tensors are larger than the weights: then these are read once for each of several blocks. */
+static bool is_wide(const rf_direct_plan *plan)
+{
+    double pixels = 1;
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
+        pixels *= (double)plan->spec.axis[k].window.output;
+    return bytes_of(plan) + pixels * (double)plan->spec.outputs * sizeof(float)
+           > (double)plan->depth * (double)plan->spec.outputs * sizeof(float);
+}
+
+/* Twice as many along the lines or, where each has its own, along them; false where none can be cut. */
+static bool cut(rf_direct_plan *plan)
 {
     int64_t lines = plan->spec.axis[2].window.output;
-    plan->blocks[LAST] = rf_min(plan->blocks[LAST], plan->chunks);
-    while (bytes_of(plan) > block_bytes && plan->blocks[2] < lines)
+    if (plan->blocks[2] < lines)
         plan->blocks[2] = rf_min(2 * plan->blocks[2], lines);
-    while (bytes_of(plan) > block_bytes && plan->blocks[LAST] < plan->chunks)
+    else if (plan->blocks[LAST] < plan->chunks)
         plan->blocks[LAST] = rf_min(2 * plan->blocks[LAST], plan->chunks);
+    else
+        return false;
+    return true;
+}
+
+/* A block's input stays in cache, and workers find enough to share. False where a block is too large. */
+static bool set_blocks(rf_direct_plan *plan)
+{
+    plan->blocks[0] = plan->spec.axis[0].window.output;
+    plan->blocks[1] = plan->spec.axis[1].window.output;
+    plan->blocks[2] = plan->blocks[LAST] = 1;
+    const int64_t least = is_wide(plan) ? LEAST_BLOCKS : rf_div_ceil(LEAST_UNITS, plan->panels);
+    bool more = true;
+    while (more && (bytes_of(plan) > block_bytes || plan->blocks[2] * plan->blocks[LAST] < least))
+        more = cut(plan);
     return bytes_of(plan) <= most_bytes;
 }
 

@@ -22,17 +22,14 @@ RF_INLINE void add_taps(const rf_int8_plan *plan, const uint8_t *input, const ch
 RF_INLINE void store(const rf_uvec sums[4], const rf_int8_scaling *scaling, int64_t count, uint8_t *to)
 {
     rf_uvec scaled[4];
-    uint32_t lanes[RF_LANES];
     RF_UNROLL
-    for (int j = 0; j < 4; j++) {
-        rf_ustore(lanes, sums[j]);
-        scaled[j] = rf_scale_back(lanes, scaling, j * RF_LANES);
-    }
+    for (int j = 0; j < 4; j++)
+        scaled[j] = rf_scale_back(sums[j], scaling, j * RF_LANES);
     rf_uvec bytes = rf_join_bytes(scaled);
     if (count == RF_VECTOR_BYTES)
         rf_ustore(to, bytes);
     else
-        memcpy(to, &bytes, (size_t)count);
+        RF_STORE_FIRST_BYTES(to, bytes, count);
 }
 
 void RF_ISA_NAME(rf_int8_depthwise)(const rf_int8_plan *plan, const rf_int8_block *block, int64_t panel,

@@ -7,6 +7,7 @@
 #include "kernels/vector/int8_plan.h"
 #include "kernels/vector/makers.h"
 
+/* The slack is what a copy's last vector may read beyond it. */
 enum { LEAST_UNITS = 8, MOST_WASTE = 8, LANES_FREE = 4096, SLACK = 64 };
 
 static const double block_bytes = 96 * 1024;           /* of input: a part of a level 2 cache */
@@ -152,7 +153,7 @@ static void choose_form(rf_int8_plan *plan)
     plan->joined = neighbours && (plan->staged || plan->in_column == plan->channels);
     plan->pitch = plan->in_column;
     if (plan->depthwise)
-        plan->pitch = rf_div_ceil(plan->groups, RF_VECTOR_BYTES) * RF_VECTOR_BYTES;
+        plan->pitch = plan->groups;
     else if (plan->staged)
         plan->pitch = plan->joined ? plan->channels : rf_div_ceil(plan->channels, 4) * 4;
     plan->fours = plan->depthwise ? 1 : rf_div_ceil(plan->channels * (plan->joined ? plan->columns.kernel : 1), 4);

@@ -87,23 +87,17 @@ static void store_sums(const storing *it, const uint32_t *sums, uint32_t *to)
         memcpy(to + r * it->step, sums + r * RF_INT8_PANEL, (size_t)it->count * sizeof *sums);
 }
 
-RF_INLINE rf_some_bytes scaled_bytes(const uint32_t *sums, const rf_int8_scaling *by, int64_t at)
-{
-    return __builtin_convertvector(rf_scale_back(sums + at, by, at), rf_some_bytes);
-}
-
 static void store_bytes(const storing *it, const uint32_t *sums, const rf_int8_scaling *by, uint8_t *to)
 {
+    const rf_int8_scaling own = *by; /* what is stored cannot change it */
     for (int64_t r = 0; r < it->rows; r++, to += it->step, sums += RF_INT8_PANEL) {
         int64_t at = 0;
         for (; at + RF_LANES <= it->count; at += RF_LANES) {
-            rf_some_bytes bytes = scaled_bytes(sums, by, at);
+            rf_some_bytes bytes = __builtin_convertvector(rf_scale_back(rf_uload(sums + at), &own, at), rf_some_bytes);
             memcpy(to + at, &bytes, sizeof bytes);
         }
-        if (at == it->count)
-            continue;
-        rf_some_bytes bytes = scaled_bytes(sums, by, at);
-        memcpy(to + at, &bytes, (size_t)(it->count - at));
+        if (at < it->count)
+            RF_STORE_LOW_BYTES(to + at, rf_scale_back(rf_uload(sums + at), &own, at), it->count - at);
     }
 }
 

@@ -159,17 +159,41 @@ RF_INLINE rf_dvec rf_round_half(rf_half_ivec sums, const double *scale, const do
 #define RF_EVEN_LANES(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
 #endif
 
-/* `from`: a lane of sums; the scaling's arrays belong to its first. Outputs are in the lanes' low bytes. */
-RF_INLINE rf_uvec rf_scale_back(const uint32_t *from, const rf_int8_scaling *by, int64_t at)
+/* Lane `at` of the scaling goes with the first sum. Outputs are in the lanes' low bytes. */
+RF_INLINE rf_uvec rf_scale_back(rf_uvec sums, const rf_int8_scaling *by, int64_t at)
 {
     rf_half_ivec low, high;
-    memcpy(&low, from, sizeof low);
-    memcpy(&high, from + RF_LANES / 2, sizeof high);
+    memcpy(&low, &sums, sizeof low);
+    memcpy(&high, (const char *)&sums + sizeof low, sizeof high);
     const double *scale = by->scale + at, *shift = by->shift + at;
     rf_uvec a = (rf_uvec)rf_round_half(low, scale, shift, by->low, by->high);
     rf_uvec b = (rf_uvec)rf_round_half(high, scale + RF_LANES / 2, shift + RF_LANES / 2, by->low, by->high);
     return RF_EVEN_LANES(a, b) + rf_uset((uint32_t)by->zero);
 }
+
+/* ---- Storing a part ------------------------------------------------------------------------ */
+
+/* The first `count` bytes, up to a vector's; and the low bytes of so many lanes. */
+#if RF_VECTOR_BYTES == 64 && defined(__AVX512BW__)
+#define RF_FIRST_BYTES(count) ((__mmask64)(UINT64_MAX >> (64 - (count))))
+#define RF_STORE_FIRST_BYTES(to, v, count) _mm512_mask_storeu_epi8(to, RF_FIRST_BYTES(count), (__m512i)(v))
+#define RF_STORE_LOW_BYTES(to, v, count) \
+    _mm512_mask_cvtepi32_storeu_epi8(to, RF_FIRST_LANES(count), (__m512i)(v))
+#else
+#define RF_STORE_FIRST_BYTES(to, v, count) rf_store_first_bytes(to, v, count)
+#define RF_STORE_LOW_BYTES(to, v, count) rf_store_low_bytes(to, v, count)
+
+static inline __attribute__((unused)) void rf_store_first_bytes(uint8_t *to, rf_uvec v, int64_t count)
+{
+    memcpy(to, &v, (size_t)count);
+}
+
+static inline __attribute__((unused)) void rf_store_low_bytes(uint8_t *to, rf_uvec v, int64_t count)
+{
+    rf_some_bytes bytes = __builtin_convertvector(v, rf_some_bytes);
+    memcpy(to, &bytes, (size_t)count);
+}
+#endif
 
 /* ---- Lanes and bytes ----------------------------------------------------------------------- */
 

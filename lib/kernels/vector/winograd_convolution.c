@@ -128,8 +128,10 @@ static double tiled_cycles(const rf_winograd_plan *plan)
     double points = (double)plan->point_count, tiles = (double)plan->tile_count, sums;
     double depth = (double)plan->depth, lanes = (double)(plan->panels * rf_winograd_panel(plan));
     RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], plan->depth, &sums);
-    double cycles = greater(points * depth * sums * (double)plan->blocks,
-                            byte_cycles * points * depth * lanes * sizeof(float));
+    double products = points * depth * sums * (double)plan->blocks;
+    double weights = byte_cycles * points * depth * lanes * sizeof(float);
+    /* Among weights in bfloat16 these would be the largest by far, and drive the others out of the caches. */
+    double cycles = plan->spec.bfloat16 ? products + weights : greater(products, weights);
     return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
 }
 
