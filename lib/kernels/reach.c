@@ -69,3 +69,16 @@ bool rf_reach_make(const rf_window *window, bool transposed, rf_arena *arena, rf
         at[i] = transposed_at(axis, i, common, back);
     return true;
 }
+
+bool rf_reach_make_all(const rf_window *windows, int32_t given, bool transposed, rf_arena *arena,
+                       rf_reach_axis *axes, int32_t count)
+{
+    static const rf_window lacking = {.input = 1, .output = 1, .kernel = 1, .stride = 1, .dilation = 1};
+    const int32_t first = count - given;
+    for (int32_t k = 0; k < count; k++) {
+        bool lacks = k < first;
+        if (!rf_reach_make(lacks ? &lacking : &windows[k - first], transposed && !lacks, arena, &axes[k]))
+            return false;
+    }
+    return true;
+}

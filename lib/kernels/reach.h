@@ -30,4 +30,8 @@ typedef struct rf_reach_axis {
 /* False where the arena has no memory. */
 bool rf_reach_make(const rf_window *window, bool transposed, rf_arena *arena, rf_reach_axis *axis);
 
+/* The last of `count` axes are those of `given` windows; axes of one position come before them. */
+bool rf_reach_make_all(const rf_window *windows, int32_t given, bool transposed, rf_arena *arena,
+                       rf_reach_axis *axes, int32_t count);
+
 #endif

@@ -24,18 +24,13 @@ static int64_t floats_of(int64_t count, int64_t stride)
 
 static bool make_axes(rf_window_layer *layer, rf_arena *arena)
 {
-    static const rf_window lacking = {.input = 1, .output = 1, .kernel = 1, .stride = 1, .dilation = 1};
     const rf_convolution_spec *spec = &layer->spec;
-    int32_t first = RF_LAYER_AXES - spec->axes;
+    const int32_t first = RF_LAYER_AXES - spec->axes;
+    if (!rf_reach_make_all(spec->windows, spec->axes, spec->transposed, arena, layer->axes, RF_LAYER_AXES))
+        return false;
     layer->taps = 1;
-    for (int32_t k = 0; k < RF_LAYER_AXES; k++) {
-        bool lacks = k < first;
-        const rf_window *window = lacks ? &lacking : &spec->windows[k - first];
-        if (!rf_reach_make(window, spec->transposed && !lacks, arena, &layer->axes[k]))
-            return false;
-        layer->taps *= window->kernel;
-        if (lacks)
-            continue;
+    for (int32_t k = first; k < RF_LAYER_AXES; k++) {
+        layer->taps *= layer->axes[k].window.kernel;
         layer->input[k] = spec->input.strides[2 + k - first];
         layer->output[k] = spec->output.strides[2 + k - first];
         layer->residual[k] = spec->epilogue.residual ? spec->residual.strides[2 + k - first] : 0;

@@ -14,8 +14,6 @@ typedef struct line {
     const float *residual;
     int64_t vectors;
     rf_tile_fetching fetching;
-    bool own;           /* this panel has not been fetched ahead */
-    int64_t number;     /* of the next tile among those that use this panel */
     rf_tile tile;
 } line;
 
@@ -24,15 +22,6 @@ static int64_t offset_of(const line *at, int32_t k, int64_t i)
 {
     const rf_window *window = &at->plan->spec.axis[k].window;
     return (window->stride * i - window->pad_begin - at->box->origin[k]) * at->box->steps[k];
-}
-
-static void fetch_ahead(line *at)
-{
-    if (at->own && at->number == 0)
-        rf_tile_fetch_own(&at->tile, at->vectors);
-    else
-        rf_tile_fetch(&at->tile, &at->fetching, at->number);
-    at->number++;
 }
 
 /* Whether two short lines make a tile: their outputs follow each other. */
@@ -61,7 +50,7 @@ static void run_line(line *at, const int64_t index[LAST], bool twin)
         at->tile.input = input + offset_of(at, LAST, x);
         at->tile.output = output + x * axis[LAST].output;
         at->tile.residual = residual ? residual + x * axis[LAST].residual : NULL;
-        fetch_ahead(at);
+        rf_tile_fetch(&at->tile, &at->fetching);
         if (twin)
             RF_ISA_NAME(rf_bf16_twin_of)(end - x)(&at->tile, axis[2].window.stride * at->box->steps[2]);
         else
@@ -87,18 +76,12 @@ static void set_levels(line *at, int64_t lanes)
     }
 }
 
-/* Says which panel of weights comes after the unit's, and how many tiles there are to fetch it. */
-static void set_fetching(line *at, const rf_kernel_call *call, size_t unit)
+static int64_t tiles_of(const rf_bf16_block *box)
 {
-    const rf_direct_plan *plan = at->plan;
-    size_t panels = (size_t)plan->panels;
-    bool more = unit + 1 < call->end && (unit + 1) % panels != 0;
-    int64_t tiles = at->box->last_chunk - at->box->first_chunk;
+    int64_t tiles = box->last_chunk - box->first_chunk;
     for (int32_t k = 0; k < LAST; k++)
-        tiles *= at->box->end[k] - at->box->begin[k];
-    at->own = unit == call->begin;
-    at->fetching = rf_tile_fetching_of(more ? at->tile.weights + at->vectors * RF_LANES * plan->depth : NULL,
-                                       plan->depth, at->vectors, tiles);
+        tiles *= box->end[k] - box->begin[k];
+    return tiles;
 }
 
 static void run_lines(line *at)
@@ -130,7 +113,7 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
         .step = last->window.output > 1 ? last->window.stride * box->steps[LAST] : 0,
     };
     set_levels(&at, at.vectors * RF_LANES);
-    set_fetching(&at, call, unit);
+    at.fetching = rf_direct_fetching(plan, call, unit, at.tile.weights, tiles_of(box), unit == call->begin);
     run_lines(&at);
 }
 
@@ -147,16 +130,10 @@ static void set_span(const rf_direct_plan *plan, rf_bf16_block *box, int32_t k)
 
 static rf_bf16_block block_of(const rf_direct_plan *plan, int64_t number)
 {
-    rf_bf16_block box;
-    for (int32_t k = LAST; k >= 0; k--) {
-        int64_t extent = k == LAST ? plan->chunks : plan->spec.axis[k].window.output;
-        int64_t i = number % plan->blocks[k];
-        number /= plan->blocks[k];
-        box.begin[k] = i * extent / plan->blocks[k];
-        box.end[k] = (i + 1) * extent / plan->blocks[k];
-    }
-    box.first_chunk = box.begin[LAST];
-    box.last_chunk = box.end[LAST];
+    const rf_direct_block own = rf_direct_block_of(plan, number);
+    rf_bf16_block box = {.first_chunk = own.begin[LAST], .last_chunk = own.end[LAST]};
+    memcpy(box.begin, own.begin, sizeof box.begin);
+    memcpy(box.end, own.end, sizeof box.end);
     box.begin[LAST] = rf_direct_chunk_begin(plan, box.first_chunk);
     box.end[LAST] = rf_direct_chunk_begin(plan, box.last_chunk);
     int64_t step = plan->staged_step;

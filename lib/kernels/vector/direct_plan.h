@@ -25,6 +25,11 @@ typedef struct rf_direct_plan {
     bool joined;            /* taps of the last axis follow each other in memory, as channels do */
 } rf_direct_plan;
 
+/* One block of output positions: a box. */
+typedef struct rf_direct_block {
+    int64_t begin[RF_DIRECT_AXES], end[RF_DIRECT_AXES]; /* the last axis in chunks */
+} rf_direct_block;
+
 /* Lanes of whole panels. */
 static inline int64_t rf_direct_panel(const rf_direct_plan *plan)
 {
@@ -47,6 +52,30 @@ static inline int64_t rf_direct_panel_vectors(const rf_direct_plan *plan, int64_
 static inline int64_t rf_direct_chunk_begin(const rf_direct_plan *plan, int64_t chunk)
 {
     return chunk * plan->chunk_rows + (chunk < plan->longer_chunks ? chunk : plan->longer_chunks);
+}
+
+static inline rf_direct_block rf_direct_block_of(const rf_direct_plan *plan, int64_t number)
+{
+    rf_direct_block box;
+    for (int32_t k = RF_DIRECT_AXES - 1; k >= 0; k--) {
+        int64_t extent = k == RF_DIRECT_AXES - 1 ? plan->chunks : plan->spec.axis[k].window.output;
+        int64_t i = number % plan->blocks[k];
+        number /= plan->blocks[k];
+        box.begin[k] = i * extent / plan->blocks[k];
+        box.end[k] = (i + 1) * extent / plan->blocks[k];
+    }
+    return box;
+}
+
+/* How a unit's tiles, of one panel, fetch the weights of the unit after it; `weights` are the panel's. */
+static inline rf_tile_fetching rf_direct_fetching(const rf_direct_plan *plan, const rf_kernel_call *call, size_t unit,
+                                                  const float *weights, int64_t tiles, bool own)
+{
+    size_t panels = (size_t)plan->panels;
+    int64_t vectors = rf_direct_panel_vectors(plan, (int64_t)(unit % panels));
+    bool more = unit + 1 < call->end && (unit + 1) % panels != 0;
+    return rf_tile_fetching_of(more ? weights + vectors * RF_LANES * plan->depth : NULL, plan->depth, vectors, tiles,
+                               own);
 }
 
 void RF_ISA_NAME(rf_direct_pack)(const void *plan, void *packed);

@@ -12,11 +12,6 @@ typedef struct source {
     int64_t origin[RF_DIRECT_AXES], strides[RF_DIRECT_AXES];
 } source;
 
-/* One block of output positions: a box. */
-typedef struct block {
-    int64_t begin[RF_DIRECT_AXES], end[RF_DIRECT_AXES]; /* the last axis in chunks */
-} block;
-
 typedef struct taps {
     int64_t begin, end;
 } taps;
@@ -38,8 +33,6 @@ typedef struct line {
     int64_t outputs;
     bool whole;             /* tiles can store the panel's outputs, and no more */
     rf_tile_fetching fetching;
-    bool own;               /* the first tile fetches this panel */
-    int64_t number;         /* of the next tile among those that use this panel */
     rf_tile tile;           /* copied only at borders: what has just been written in parts is slow to copy whole */
 } line;
 
@@ -129,15 +122,6 @@ static void border_chunk(const line *at, int64_t x0, int64_t x1, taps first, tap
     store_rows(at, sums, x0, x1);
 }
 
-static void fetch_ahead(line *at)
-{
-    if (at->own && at->number == 0)
-        rf_tile_fetch_own(&at->tile, at->vectors);
-    else
-        rf_tile_fetch(&at->tile, &at->fetching, at->number);
-    at->number++;
-}
-
 static void run_chunk(line *at, int64_t chunk)
 {
     const rf_direct_plan *plan = at->plan;
@@ -155,7 +139,7 @@ static void run_chunk(line *at, int64_t chunk)
         return;
     }
     point(at, tile, x0, first);
-    fetch_ahead(at);
+    rf_tile_fetch(tile, &at->fetching);
     tile->output = at->at.output + x0 * axis->output;
     tile->residual = at->at.residual ? at->at.residual + x0 * axis->residual : NULL;
     RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(tile);
@@ -179,7 +163,7 @@ static void enter_axis(line *at, int32_t k, int64_t i)
     at->at.weights += valid.begin * level->weights;
 }
 
-static void run_line(line *at, const int64_t index[LAST], const block *box)
+static void run_line(line *at, const int64_t index[LAST], const rf_direct_block *box)
 {
     const place begin = at->at;
     for (int32_t k = 0; k < LAST; k++)
@@ -189,21 +173,16 @@ static void run_line(line *at, const int64_t index[LAST], const block *box)
     at->at = begin;
 }
 
-/* Says which panel of weights comes after the unit's, and how many tiles there are to fetch it. */
-static void set_fetching(line *at, const rf_kernel_call *call, const block *box, size_t unit)
+static int64_t tiles_of(const rf_direct_block *box)
 {
-    size_t panels = (size_t)at->plan->panels;
-    bool more = unit + 1 < call->end && (unit + 1) % panels != 0;
     int64_t tiles = 1;
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
         tiles *= box->end[k] - box->begin[k];
-    at->own = unit == call->begin || tiles == 1;
-    at->fetching = rf_tile_fetching_of(more ? at->at.weights + at->lanes * at->plan->depth : NULL, at->plan->depth,
-                                       at->vectors, tiles);
+    return tiles;
 }
 
 static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, const source *from,
-                      const block *box, size_t unit)
+                      const rf_direct_block *box, size_t unit)
 {
     const float *packed = call->packed;
     const int64_t panel = (int64_t)(unit % (size_t)plan->panels);
@@ -224,7 +203,8 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
     };
     at.tile.levels[LAST].input = step_of(last->window.dilation, from->strides[LAST]);
     at.tile.levels[LAST].weights = plan->taps_weight[LAST] * at.lanes;
-    set_fetching(&at, call, box, unit);
+    const int64_t tiles = tiles_of(box);
+    at.fetching = rf_direct_fetching(plan, call, unit, at.at.weights, tiles, unit == call->begin || tiles == 1);
     int64_t index[LAST];
     for (index[0] = box->begin[0]; index[0] < box->end[0]; index[0]++)
         for (index[1] = box->begin[1]; index[1] < box->end[1]; index[1]++)
@@ -232,23 +212,10 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
                 run_line(&at, index, box);
 }
 
-static block block_of(const rf_direct_plan *plan, int64_t number)
-{
-    block box;
-    for (int32_t k = LAST; k >= 0; k--) {
-        int64_t extent = k == LAST ? plan->chunks : plan->spec.axis[k].window.output;
-        int64_t i = number % plan->blocks[k];
-        number /= plan->blocks[k];
-        box.begin[k] = i * extent / plan->blocks[k];
-        box.end[k] = (i + 1) * extent / plan->blocks[k];
-    }
-    return box;
-}
-
 /* ---- Staging ---------------------------------------------------------------------------- */
 
 /* Input positions that a block reads along one axis. */
-static taps span_of(const rf_direct_plan *plan, const block *box, int32_t k)
+static taps span_of(const rf_direct_plan *plan, const rf_direct_block *box, int32_t k)
 {
     const rf_window *window = &plan->spec.axis[k].window;
     int64_t begin = box->begin[k], end = box->end[k];
@@ -322,7 +289,7 @@ static void stage_line(const rf_direct_plan *plan, const float *from, float *to,
     memset(to + (inside.end - span.begin) * step, 0, (size_t)((span.end - inside.end) * step) * sizeof *to);
 }
 
-static void stage(const rf_direct_plan *plan, const float *input, const float *factors, float *to, const block *box,
+static void stage(const rf_direct_plan *plan, const float *input, const float *factors, float *to, const rf_direct_block *box,
                   source *from)
 {
     const rf_direct_axis *axis = plan->spec.axis;
@@ -361,7 +328,7 @@ static const float *factors_of(const rf_direct_plan *plan, const rf_kernel_call 
     return copy;
 }
 
-static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, const block *box)
+static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, const rf_direct_block *box)
 {
     source from = {.data = call->data[0]};
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
@@ -378,10 +345,10 @@ void RF_ISA_NAME(rf_direct_run)(const void *given, const rf_kernel_call *call)
     const rf_direct_plan *plan = given;
     size_t panels = (size_t)plan->panels;
     source from;
-    block box;
+    rf_direct_block box;
     for (size_t unit = call->begin; unit < call->end; unit++) {
         if (unit == call->begin || unit % panels == 0) {
-            box = block_of(plan, (int64_t)(unit / panels));
+            box = rf_direct_block_of(plan, (int64_t)(unit / panels));
             from = source_of(plan, call, &box);
         }
         run_panel(plan, call, &from, &box, unit);

@@ -4,16 +4,9 @@
 
 #include "base/checked.h"
 
-#define DEFINE_TILE(rows_, vectors_)                                                               \
-    static void tile_##rows_##x##vectors_(const rf_tile *tile)                                     \
-    {                                                                                              \
-        rf_tile_run(tile, rows_, vectors_);                                                        \
-    }
-RF_TILES(DEFINE_TILE)
+RF_TILES(RF_DEFINE_TILE)
 
-#define TILE_ENTRY(rows_, vectors_) [(vectors_) - 1][(rows_) - 1] = tile_##rows_##x##vectors_,
-
-static rf_tile_function *const tiles[RF_TILE_MAX_VECTORS][RF_TILE_MAX_ROWS] = {RF_TILES(TILE_ENTRY)};
+static rf_tile_function *const tiles[RF_TILE_MAX_VECTORS][RF_TILE_MAX_ROWS] = {RF_TILES(RF_TILE_ENTRY)};
 
 rf_tile_function *RF_ISA_NAME(rf_tile_of)(int64_t rows, int64_t vectors)
 {

@@ -210,6 +210,14 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
         rf_store(tile->sums + k * RF_LANES, sums[k]);
 }
 
+/* One function for each size, and their places in a table [vectors - 1][rows - 1]. */
+#define RF_DEFINE_TILE(rows_, vectors_)                                                            \
+    static void tile_##rows_##x##vectors_(const rf_tile *tile)                                     \
+    {                                                                                              \
+        rf_tile_run(tile, rows_, vectors_);                                                        \
+    }
+#define RF_TILE_ENTRY(rows_, vectors_) [(vectors_) - 1][(rows_) - 1] = tile_##rows_##x##vectors_,
+
 /*
  * Weights come from memory that a run has last seen a run ago: the first tiles that use a panel fetch,
  * a share each, the panel that is used after it.
@@ -217,32 +225,36 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
 typedef struct rf_tile_fetching {
     const float *next;
     int64_t shares, share, step; /* how many there are, floats of one, and of one product */
+    int64_t own_step;            /* floats of a product where the first tile fetches what it uses itself; else 0 */
+    int64_t number;              /* of the next tile among those that use the panel */
 } rf_tile_fetching;
 
-/* `next` may be NULL. The panel has `depth` rows; `tiles` use the present one. */
-RF_INLINE rf_tile_fetching rf_tile_fetching_of(const float *next, int64_t depth, int64_t vectors, int64_t tiles)
+/* `next` may be NULL. The panel has `depth` rows; `tiles` use the present one, the first of which fetches its
+ * `own` weights where none did before. */
+RF_INLINE rf_tile_fetching rf_tile_fetching_of(const float *next, int64_t depth, int64_t vectors, int64_t tiles,
+                                               bool own)
 {
-    rf_tile_fetching of = {next, 1, 0, vectors * RF_LANES};
+    rf_tile_fetching of = {.next = next, .own_step = own ? vectors * RF_LANES : 0};
     if (!next)
-        return (rf_tile_fetching){0};
-    for (; 2 * of.shares <= tiles && of.shares < RF_TILE_LINE; of.step /= 2)
+        return of;
+    of.step = vectors * RF_LANES;
+    for (of.shares = 1; 2 * of.shares <= tiles && of.shares < RF_TILE_LINE; of.step /= 2)
         of.shares *= 2;
     of.share = depth * of.step;
     return of;
 }
 
-RF_INLINE void rf_tile_fetch(rf_tile *tile, const rf_tile_fetching *fetching, int64_t number)
+/* Gives the next tile, whose weights are set, its share. */
+RF_INLINE void rf_tile_fetch(rf_tile *tile, rf_tile_fetching *fetching)
 {
+    int64_t number = fetching->number++;
     bool some = number < fetching->shares;
     tile->ahead = some ? fetching->next + number * fetching->share : NULL;
     tile->ahead_step = some ? fetching->step : 0;
-}
-
-/* The first tile of all, and the only tile of a panel, have to fetch what they use themselves. */
-RF_INLINE void rf_tile_fetch_own(rf_tile *tile, int64_t vectors)
-{
+    if (number > 0 || !fetching->own_step)
+        return;
     tile->ahead = tile->weights + RF_TILE_AHEAD;
-    tile->ahead_step = vectors * RF_LANES;
+    tile->ahead_step = fetching->own_step;
 }
 
 /* The tile of that size. */

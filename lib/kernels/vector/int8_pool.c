@@ -74,14 +74,10 @@ static void run(const void *of, const rf_kernel_call *call)
 
 static bool set_axes(const rf_pool_spec *spec, rf_arena *arena, pool_plan *plan)
 {
-    static const rf_window lacking = {.input = 1, .output = 1, .kernel = 1, .stride = 1, .dilation = 1};
     const int32_t first = AXES - spec->axes;
-    for (int32_t k = 0; k < AXES; k++) {
-        const rf_window *own = k < first ? &lacking : &spec->windows[k - first];
-        if (!rf_reach_make(own, false, arena, &plan->axes[k]))
-            return false;
-        if (k < first)
-            continue;
+    if (!rf_reach_make_all(spec->windows, spec->axes, false, arena, plan->axes, AXES))
+        return false;
+    for (int32_t k = first; k < AXES; k++) {
         plan->input[k] = spec->input.strides[2 + k - first];
         plan->output[k] = spec->output.strides[2 + k - first];
     }

@@ -27,15 +27,13 @@ static bool make_divisors(const rf_pool_spec *spec, rf_arena *arena, const rf_re
 
 static bool make_axes(const rf_pool_spec *spec, rf_arena *arena, rf_pool_plan *plan)
 {
-    static const rf_window lacking = {.input = 1, .output = 1, .kernel = 1, .stride = 1, .dilation = 1};
-    int32_t first = RF_POOL_AXES - spec->axes;
-    for (int32_t k = 0; k < RF_POOL_AXES; k++) {
-        const rf_window *window = k < first ? &lacking : &spec->windows[k - first];
-        if (!rf_reach_make(window, false, arena, &plan->axes[k])
-            || !make_divisors(spec, arena, &plan->axes[k], &plan->divisors[k]))
+    const int32_t first = RF_POOL_AXES - spec->axes;
+    if (!rf_reach_make_all(spec->windows, spec->axes, false, arena, plan->axes, RF_POOL_AXES))
+        return false;
+    for (int32_t k = 0; k < RF_POOL_AXES; k++)
+        if (!make_divisors(spec, arena, &plan->axes[k], &plan->divisors[k]))
             return false;
-        if (k < first)
-            continue;
+    for (int32_t k = first; k < RF_POOL_AXES; k++) {
         plan->input[k] = spec->input.strides[2 + k - first];
         plan->output[k] = spec->output.strides[2 + k - first];
     }

@@ -131,13 +131,13 @@ static void sum_points(const block *at, int64_t panel)
     tile.weights = (const float *)at->call->packed + rf_winograd_panel_weights(plan, panel);
     for (int64_t point = 0; point < plan->point_count; point++) {
         const float *next = last && point + 1 == plan->point_count ? NULL : tile.weights + plan->depth * lanes;
-        const rf_tile_fetching fetching = rf_tile_fetching_of(next, plan->depth, vectors, at->chunks);
+        rf_tile_fetching fetching = rf_tile_fetching_of(next, plan->depth, vectors, at->chunks, false);
         for (int64_t chunk = 0; chunk < at->chunks; chunk++) {
             int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
             tile.input = at->inputs + point * plan->input_step + begin * plan->depth;
             tile.levels[3].input = rows * RF_LANES;
             tile.sums = at->sums + point * plan->sums_step + begin * lanes;
-            rf_tile_fetch(&tile, &fetching, chunk);
+            rf_tile_fetch(&tile, &fetching);
             RF_ISA_NAME(rf_tile_of)(rows, vectors)(&tile);
         }
         tile.weights += plan->depth * lanes;
