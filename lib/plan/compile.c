@@ -123,16 +123,22 @@ static rf_status make_plan(rf_model *model, bool tune)
 
 enum { MOST_WORKERS = 65536 };
 
+rf_status rf_executor_check(const rf_executor *executor, rf_error *error)
+{
+    if (executor->workers < 1 || (executor->workers > 1 && !executor->run))
+        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
+    if (executor->workers > MOST_WORKERS)
+        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "the executor has %zu workers; at most %d may be used",
+                       executor->workers, MOST_WORKERS);
+    return RF_OK;
+}
+
 static rf_status check_options(const rf_compile_options *options, rf_error *error)
 {
     if ((options->binding_count && !options->bindings) || (options->value_count && !options->values))
         return rf_fail(error, RF_ERROR_ARGUMENT, "options", "a list of the options is NULL but its count is not 0");
-    const rf_executor *executor = options->executor;
-    if (executor && (executor->workers < 1 || (executor->workers > 1 && !executor->run)))
-        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
-    if (executor && executor->workers > MOST_WORKERS)
-        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "the executor has %zu workers; at most %d may be used",
-                       executor->workers, MOST_WORKERS);
+    if (options->executor)
+        RF_TRY(rf_executor_check(options->executor, error));
     if (options->layout != RF_NCHW && options->layout != RF_NHWC)
         return rf_fail(error, RF_ERROR_ARGUMENT, "layout", "layout is %d, but must be RF_NCHW or RF_NHWC",
                        (int)options->layout);

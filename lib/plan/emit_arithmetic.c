@@ -102,19 +102,6 @@ static rf_strided matrix_form(const rf_strided *form, const rf_strided *output, 
     return rf_strided_broadcast(&own, &shape);
 }
 
-/* All rows of A as one matrix, where strides allow. */
-static bool flatten_rows(rf_strided *form)
-{
-    rf_shape flat = {.rank = 2, .dims = {1, form->dims[form->rank - 1]}};
-    for (int32_t k = 0; k < form->rank - 1; k++)
-        flat.dims[0] *= form->dims[k];
-    rf_strided out;
-    if (!rf_strided_reshape(form, &flat, &out))
-        return false;
-    *form = out;
-    return true;
-}
-
 static bool try_matmul(attempt *it)
 {
     const rf_job *job = it->job;
@@ -138,7 +125,8 @@ static bool try_matmul(attempt *it)
         spec.b = dense;
         if (job->task.as.matmul.transpose_b)
             swap_last(&spec.b);
-        if (!flatten_rows(&spec.a) || !flatten_rows(&spec.output) || (job->residual && !flatten_rows(&spec.residual)))
+        if (!rf_strided_flatten_rows(&spec.a, &spec.a) || !rf_strided_flatten_rows(&spec.output, &spec.output)
+            || (job->residual && !rf_strided_flatten_rows(&spec.residual, &spec.residual)))
             return false;
     }
     return it->plan->kernels->matmul(&spec, it->plan->arena, &it->work);

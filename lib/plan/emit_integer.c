@@ -142,20 +142,13 @@ static rf_status prepare(attempt *it, bool *finite)
 
 /* ---- Attempts ----------------------------------------------------------------------------- */
 
-static bool flatten_rows(const rf_strided *form, rf_strided *flat)
-{
-    rf_shape shape = {.rank = 2, .dims = {1, form->dims[form->rank - 1]}};
-    for (int32_t k = 0; k < form->rank - 1; k++)
-        shape.dims[0] *= form->dims[k];
-    return rf_strided_reshape(form, &shape, flat);
-}
-
 static bool try_kernel(attempt *it)
 {
     it->spec.input = it->slots[0].form;
     it->spec.output = it->slots[1].form;
     if (!it->sum->axes
-        && (!flatten_rows(&it->slots[0].form, &it->spec.input) || !flatten_rows(&it->slots[1].form, &it->spec.output)))
+        && (!rf_strided_flatten_rows(&it->slots[0].form, &it->spec.input)
+            || !rf_strided_flatten_rows(&it->slots[1].form, &it->spec.output)))
         return false;
     return it->plan->kernels->integer_sum(&it->spec, it->plan->arena, &it->work);
 }

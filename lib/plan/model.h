@@ -14,4 +14,7 @@ struct rf_model {
     size_t input_count, output_count;
 };
 
+/* RF_ERROR_ARGUMENT for an executor that neither compiling nor running could use. */
+rf_status rf_executor_check(const rf_executor *executor, rf_error *error);
+
 #endif

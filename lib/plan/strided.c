@@ -87,6 +87,18 @@ bool rf_strided_reshape(const rf_strided *form, const rf_shape *shape, rf_stride
     return left == 1 && run <= 0;
 }
 
+bool rf_strided_flatten_rows(const rf_strided *form, rf_strided *out)
+{
+    rf_shape flat = {.rank = 2, .dims = {1, form->dims[form->rank - 1]}};
+    for (int32_t k = 0; k < form->rank - 1; k++)
+        flat.dims[0] *= form->dims[k];
+    rf_strided made;
+    if (!rf_strided_reshape(form, &flat, &made))
+        return false;
+    *out = made;
+    return true;
+}
+
 bool rf_strided_is_dense(const rf_strided *form)
 {
     int64_t stride = 1;

@@ -18,6 +18,9 @@ rf_strided rf_strided_dense(const rf_shape *shape, rf_axis_order order);
  * of their indices. False where no strides do. */
 bool rf_strided_reshape(const rf_strided *form, const rf_shape *shape, rf_strided *out);
 
+/* All rows of the last axis as one matrix, where strides allow; `out` may be `form`. */
+bool rf_strided_flatten_rows(const rf_strided *form, rf_strided *out);
+
 /* Whether the elements lie in row-major order without gaps. */
 bool rf_strided_is_dense(const rf_strided *form);
 

@@ -5,7 +5,7 @@
 
 #include "base/options.h"
 
-enum { ALIGNMENT = 64, MOST_WORKERS = 65536 };
+enum { ALIGNMENT = 64 };
 
 /* ---- Addresses ---------------------------------------------------------------------------- */
 
@@ -181,11 +181,7 @@ static rf_status build(rf_session *session, const rf_session_options *options, r
     session->executor = (rf_executor){.workers = 1};
     if (options->executor)
         session->executor = *options->executor;
-    if (session->executor.workers == 0 || (session->executor.workers > 1 && !session->executor.run))
-        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "an executor needs a function and at least one worker");
-    if (session->executor.workers > MOST_WORKERS)
-        return rf_fail(error, RF_ERROR_ARGUMENT, "executor", "the executor has %zu workers; at most %d may be used",
-                       session->executor.workers, MOST_WORKERS);
+    RF_TRY(rf_executor_check(&session->executor, error));
     RF_TRY(take_buffers(session, error));
     RF_TRY(bind_steps(session, error));
     if (session->executor.workers > 1)

@@ -82,6 +82,15 @@ size_t bytes_of(const rf_tensor *tensor)
     return elements_of(&tensor->shape) * sizes[tensor->dtype];
 }
 
+rf_model *compiled(const rf_network *network, const rf_compile_options *options)
+{
+    rf_model *model;
+    rf_error error = {.message = ""};
+    if (rf_compile(network, options, &model, &error) != RF_OK)
+        fail_msg("%s", error.message);
+    return model;
+}
+
 void fill_random(float *at, size_t count, uint64_t seed)
 {
     uint64_t state = seed * 2654435769u + 12345;

@@ -44,6 +44,9 @@ size_t bytes_of(const rf_tensor *tensor);
  * kinds, pools, a residual, a concatenation, resampling, a layer that only the plain loops can do. */
 rf_network mixed_network(void);
 
+/* Fails the test where the network cannot be compiled. */
+rf_model *compiled(const rf_network *network, const rf_compile_options *options);
+
 /* From -1 to 1, the same for the same seed. */
 void fill_random(float *at, size_t count, uint64_t seed);
 

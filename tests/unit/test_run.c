@@ -24,15 +24,6 @@
     {.inputs = (inputs_), .input_count = LENGTH(inputs_), .constants = (constants_),                      \
      .constant_count = LENGTH(constants_), .layers = (layers_), .layer_count = LENGTH(layers_)}
 
-static rf_model *compiled(const rf_network *network, const rf_compile_options *options)
-{
-    rf_model *model;
-    rf_error error = {.message = ""};
-    if (rf_compile(network, options, &model, &error) != RF_OK)
-        fail_msg("%s", error.message);
-    return model;
-}
-
 static rf_session *session_of(const rf_model *model)
 {
     rf_session *session;

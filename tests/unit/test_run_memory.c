@@ -72,15 +72,6 @@ static size_t check_model(const rf_model *model)
     return touched;
 }
 
-static rf_model *compiled(const rf_network *network, const rf_compile_options *options)
-{
-    rf_model *model;
-    rf_error error = {.message = ""};
-    if (rf_compile(network, options, &model, &error) != RF_OK)
-        fail_msg("%s", error.message);
-    return model;
-}
-
 /* The last tensor's last elements end within a cache line of the end. */
 static void exact_size(void **state)
 {

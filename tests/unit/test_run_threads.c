@@ -54,15 +54,11 @@ static void run_on_new_threads(void *context, void (*body)(void *argument, size_
 
 /* ---- Workers of one run ------------------------------------------------------------------- */
 
-static rf_model *compiled(const rf_network *network, const char *isa)
+static rf_model *compiled_for(const rf_network *network, const char *isa)
 {
-    rf_model *model;
-    rf_error error = {.message = ""};
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     options.isa = isa;
-    if (rf_compile(network, &options, &model, &error) != RF_OK)
-        fail_msg("%s", error.message);
-    return model;
+    return compiled(network, &options);
 }
 
 static void expect_same(const rf_model *model, const rf_executor *executor, const bound_run *wanted)
@@ -118,7 +114,7 @@ static void any_number_of_workers(void **state)
     (void)state;
     rf_network network = mixed_network();
     for (const rf_kernels *const *kernels = rf_machine_kernels(); *kernels; kernels++) {
-        rf_model *model = compiled(&network, (*kernels)->isa);
+        rf_model *model = compiled_for(&network, (*kernels)->isa);
         check_workers(model, kernels == rf_machine_kernels());
         rf_model_free(model);
     }
@@ -148,13 +144,9 @@ static void a_whole_network(void **state)
 
 static rf_model *prepared_by(const rf_network *network, const rf_executor *executor)
 {
-    rf_model *model;
-    rf_error error = {.message = ""};
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     options.executor = executor;
-    if (rf_compile(network, &options, &model, &error) != RF_OK)
-        fail_msg("%s", error.message);
-    return model;
+    return compiled(network, &options);
 }
 
 static void expect_same_weights(const rf_network *network, const rf_executor *executor, const rf_model *wanted)

@@ -66,15 +66,6 @@ static rf_compile_options tuned(void)
     return options;
 }
 
-static rf_model *compiled(const rf_network *network, const rf_compile_options *options)
-{
-    rf_model *model;
-    rf_error error = {.message = ""};
-    if (rf_compile(network, options, &model, &error) != RF_OK)
-        fail_msg("%s", error.message);
-    return model;
-}
-
 /* The largest difference over the largest result. */
 static double difference(const bound_run *a, const bound_run *b)
 {
