@@ -8,7 +8,10 @@
 #include "base/checked.h"
 #include "kernels/vector/direct_plan.h"
 
-enum { LAST = RF_DIRECT_AXES - 1, LEAST_BLOCKS = 4, CACHE_WAY = 4096 / sizeof(float), WORTH_STAGING = 64, WORTH_PADDING = 24, MOST_PADDED = 1 << 24 };
+enum { LAST = RF_DIRECT_AXES - 1, LEAST_BLOCKS = 4 };
+enum { CACHE_WAY = 4096 / sizeof(float) };           /* floats after which a cache begins again */
+enum { WORTH_STAGING = 64, WORTH_PADDING = 24 };     /* outputs that make good for copying the input */
+enum { MOST_PADDED = 1 << 24 };                      /* weights that are looked through */
 
 static const double block_bytes = 192 * 1024;   /* of input: a part of a level 2 cache */
 static const double unit_products = 8e6;        /* so that there are units to share out */
@@ -169,22 +172,26 @@ static bool are_rows_crowded(const rf_direct_axis *last)
     return rf_checked_mul(last->input, last->window.stride, &step) && step != 0 && step % CACHE_WAY == 0;
 }
 
-/* Whether products by zeros are zeros, so that padding may be multiplied: no weight is NaN or infinite. */
-static bool are_weights_finite(const rf_direct_spec *spec, int64_t count)
+/* The largest magnitude among floats of any alignment, NaN above all. */
+static double largest_of(const void *floats, int64_t count)
 {
-    const char *from = spec->weights;
     uint32_t largest = 0;
-    float weight, factor = 1;
+    float found;
     for (int64_t i = 0; i < count; i++) {
         uint32_t bits;
-        memcpy(&bits, from + i * (int64_t)sizeof bits, sizeof bits);
+        memcpy(&bits, (const char *)floats + i * (int64_t)sizeof bits, sizeof bits);
         bits &= 0x7fffffffU;
         largest = bits > largest ? bits : largest;
     }
-    for (int64_t k = 0; spec->scale && k < spec->outputs; k++)
-        factor = spec->scale[k] <= factor && spec->scale[k] >= -factor ? factor : spec->scale[k];
-    memcpy(&weight, &largest, sizeof weight);
-    double product = (double)weight * (double)factor * spec->alpha;
+    memcpy(&found, &largest, sizeof found);
+    return (double)found;
+}
+
+/* Whether products by zeros are zeros, so that padding may be multiplied: no weight is NaN or infinite. */
+static bool are_weights_finite(const rf_direct_spec *spec, int64_t count)
+{
+    double scale = spec->scale ? largest_of(spec->scale, spec->outputs) : 1;
+    double product = largest_of(spec->weights, count) * (scale < 1 ? 1 : scale) * spec->alpha;
     return product < 1e38 && product > -1e38;
 }
 
@@ -205,12 +212,11 @@ static void choose_staging(rf_direct_plan *plan)
     const rf_direct_spec *spec = &plan->spec;
     const rf_direct_axis *last = &spec->axis[LAST];
     int64_t tap;
-    plan->staged = (spec->input_channel != 1 && spec->channels > 1) || spec->factors;
-    plan->staged_step = spec->channels;
     plan->padded = is_worth_padding(plan);
+    plan->staged = (spec->input_channel != 1 && spec->channels > 1) || spec->factors || plan->padded;
+    plan->staged_step = spec->channels;
     if (spec->factors && spec->factor_stride != 1)
         plan->factor_floats = rf_div_ceil(spec->channels, RF_TILE_LINE) * RF_TILE_LINE;
-    plan->staged |= plan->padded;
     if (spec->input_channel == 1 && are_rows_crowded(last) && spec->outputs >= WORTH_STAGING) {
         plan->staged = true;
         plan->staged_step += RF_TILE_LINE;
