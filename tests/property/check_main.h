@@ -17,7 +17,7 @@ typedef struct check_program {
         const char *name;
         void (*run)(void **random); /* its state is a check_random */
     } tests[8];                     /* ends where a name is NULL */
-    void (*bench)(const rf_kernels *kernels);    /* prints how fast they are */
+    void (*bench)(const rf_kernels *kernels);    /* prints how fast they are; NULL for none */
     void (*accuracy)(const rf_kernels *kernels); /* NULL, or prints more than the tests' largest errors */
 } check_program;
 
