@@ -158,7 +158,7 @@ static rf_status add_nodes(rf_graph *graph, size_t slots, rf_error *error)
         const rf_layer *layer = &network->layers[i];
         rf_node *node = &graph->nodes[i];
         node->layer = layer;
-        node->opset = network->opset > 0 ? network->opset : RF_NEWEST_OPSET;
+        node->opset = network->opset > 0 && !rf_is_own_domain(layer->domain) ? network->opset : RF_NEWEST_OPSET;
         node->arena = &graph->arena;
         node->limits = &graph->limits;
         node->error = error;
@@ -179,7 +179,7 @@ static rf_status add_nodes(rf_graph *graph, size_t slots, rf_error *error)
 static rf_status connect_to_previous(rf_graph *graph, rf_node *node)
 {
     size_t position = (size_t)(node - graph->nodes);
-    const rf_op *op = rf_op_find(node->layer->type);
+    const rf_op *op = rf_op_find(node->layer->domain, node->layer->type);
     if (op && op->max_inputs == 0) {
         node->input_count = 0;
         return RF_OK;

@@ -197,11 +197,6 @@ static rf_status infer_unknown(rf_graph *graph, rf_node *node, bool allowed, dec
     return RF_OK;
 }
 
-static bool is_onnx_domain(const char *domain)
-{
-    return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
-}
-
 /* Shapes are fixed before running, so nothing can follow a tensor whose shape is not. */
 static rf_status check_settled(const rf_node *node)
 {
@@ -229,7 +224,7 @@ rf_status rf_infer_nodes(rf_graph *graph, const rf_graph_options *options)
     rf_folding folding = rf_folding_start(options->fold_floats);
     for (size_t n = 0; n < graph->node_count; n++) {
         rf_node *node = &graph->nodes[n];
-        node->op = is_onnx_domain(node->layer->domain) ? rf_op_find(node->layer->type) : NULL;
+        node->op = rf_op_find(node->layer->domain, node->layer->type);
         RF_TRY(node->op ? infer_node(node, &folding) : infer_unknown(graph, node, options->allow_unknown, &stated));
         mark_constants(node);
     }

@@ -109,10 +109,12 @@ typedef struct rf_cost {
 } rf_cost;
 
 struct rf_task;
+struct rf_gradient;
 
 typedef struct rf_op {
     const char *type;
     rf_op_class class;
+    bool own;                          /* of the domain "rfield", unknown to ONNX */
     uint32_t min_inputs, max_inputs;   /* RF_MANY for no bound */
     uint32_t min_outputs, max_outputs;
 
@@ -153,12 +155,21 @@ typedef struct rf_op {
     /* Says what the layer is in terms of the few tasks that fast kernels know (ops/task.h). False,
      * or NULL, where no task fits: the layer then runs by `evaluate`. */
     bool (*lower)(const rf_node *node, struct rf_task *task);
+
+    /* Describes, by layers that it adds (ops/gradient.h), the derivatives of a loss by the node's
+     * inputs from those by its outputs. NULL where the row has none: a network that needs it
+     * cannot be trained. Called only after `infer`. */
+    rf_status (*gradient)(const rf_node *node, struct rf_gradient *to);
 } rf_op;
 
 #define RF_MANY UINT32_MAX
 
-/* The row for `type` in ONNX's domain, or NULL. */
-const rf_op *rf_op_find(const char *type);
+/* The domain of operators that ONNX lacks. ONNX's are there too, always as in RF_NEWEST_OPSET. */
+#define RF_OWN_DOMAIN "rfield"
+
+/* The row for `type` of a domain, which is NULL, "" or "ai.onnx" for ONNX's own; NULL for none. */
+const rf_op *rf_op_find(const char *domain, const char *type);
+bool rf_is_own_domain(const char *domain);
 
 /* All rows, sorted by type. */
 const rf_op *const *rf_op_all(size_t *count);

@@ -17,7 +17,17 @@ const rf_op *const *rf_op_all(size_t *count)
     return rows;
 }
 
-const rf_op *rf_op_find(const char *type)
+bool rf_is_own_domain(const char *domain)
+{
+    return domain && strcmp(domain, RF_OWN_DOMAIN) == 0;
+}
+
+static bool is_onnx_domain(const char *domain)
+{
+    return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
+}
+
+static const rf_op *find_row(const char *type)
 {
     size_t low = 0, high = row_count;
     while (low < high) {
@@ -31,4 +41,13 @@ const rf_op *rf_op_find(const char *type)
             low = middle + 1;
     }
     return NULL;
+}
+
+const rf_op *rf_op_find(const char *domain, const char *type)
+{
+    bool own = rf_is_own_domain(domain);
+    if (!own && !is_onnx_domain(domain))
+        return NULL;
+    const rf_op *row = find_row(type);
+    return row && row->own && !own ? NULL : row;
 }

@@ -341,11 +341,6 @@ static rf_status connect(network_builder *builder, size_t index, const json_t *f
     return insert_carried(builder, inputs, count, carried);
 }
 
-static bool is_onnx_domain(const char *domain)
-{
-    return !domain || strcmp(domain, "ai.onnx") == 0;
-}
-
 /* Spatial axes of the network's first input, or two. */
 static size_t spatial_axes(const network_builder *builder)
 {
@@ -359,7 +354,7 @@ static rf_status read_layer_body(network_builder *builder, size_t index, json_t 
     rf_tensor carried[RF_JSON_CARRIED] = {{.name = NULL}};
     const rf_json_layer source = {
         .object = object,
-        .op = is_onnx_domain(layer->domain) ? rf_op_find(layer->type) : NULL,
+        .op = rf_op_find(layer->domain, layer->type),
         .opset = builder->owner->network.opset,
         .spatial_axes = spatial_axes(builder),
     };

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How rows describe derivatives: by more layers.
+ *
+ * A gradient is a network like any other, so that what plans, runs, counts and
+ * bounds networks does so for it too. The walk (training/backward.c) goes
+ * through a graph from its end and asks each row for the layers that turn
+ * dL/d(outputs) into dL/d(inputs), where L is the sum of all elements of the
+ * loss. Tensors go by name, those of the graph's own included.
+ *
+ * The first failure is kept and later calls do nothing, so rows need not look
+ * at what every call returns; the walk does.
+ */
+#ifndef RF_OPS_GRADIENT_H
+#define RF_OPS_GRADIENT_H
+
+#include "ops/op.h"
+
+typedef struct rf_gradient rf_gradient;
+
+/* Name of dL/d(output), of the output's shape; NULL where the loss doesn't depend on it. */
+const char *rf_gradient_of(const rf_gradient *to, const rf_node *node, uint32_t output);
+
+/* Whether dL/d(input) is wanted: it leads to a parameter, or to another tensor asked for. */
+bool rf_gradient_wanted(const rf_gradient *to, const rf_node *node, uint32_t input);
+
+/* States that `name`, of the input's shape, is a part of dL/d(input); parts are added up. */
+void rf_gradient_give(rf_gradient *to, const rf_node *node, uint32_t input, const char *name);
+
+/*
+ * Adds a layer with one output, which it names and returns. `type` is an operator of the domain
+ * "rfield", so of ONNX's newest set or our own. `inputs` ends by NULL and is copied, as is the list
+ * `attributes`, ended by one without a name, or NULL; lists and texts in it are copied too.
+ */
+const char *rf_gradient_layer(rf_gradient *to, const char *type, const char *const *inputs,
+                              const rf_attribute *attributes);
+
+/* The layer with no attributes and one input or two. */
+const char *rf_gradient_one(rf_gradient *to, const char *type, const char *a);
+const char *rf_gradient_two(rf_gradient *to, const char *type, const char *a, const char *b);
+
+/* Constants: a float32 scalar, and a list of int64. */
+const char *rf_gradient_number(rf_gradient *to, double number);
+const char *rf_gradient_ints(rf_gradient *to, const int64_t *ints, size_t count);
+
+/* `name` in another shape of as many elements. */
+const char *rf_gradient_reshape(rf_gradient *to, const char *name, const rf_shape *shape);
+
+/* The sum of `name`, of shape `from`, over the axes that broadcasting `shape` to it repeats. */
+const char *rf_gradient_sum_to(rf_gradient *to, const char *name, const rf_shape *from, const rf_shape *shape);
+
+/* The sum over those axes (bit k: axis k), which stay with extent 1 where `keep`. */
+const char *rf_gradient_sum(rf_gradient *to, const char *name, uint32_t axes, bool keep);
+
+/* Gives the sum_to() of `name`, which has output 0's shape, to an input that broadcasts to it. */
+void rf_gradient_give_broadcast(rf_gradient *to, const rf_node *node, uint32_t input, const char *name);
+
+/* Keeps a failure, such as what rf_node_fail() returns, for the walk. */
+void rf_gradient_fail(rf_gradient *to, rf_status status);
+
+#endif
