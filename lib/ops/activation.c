@@ -12,6 +12,7 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 /* Of the function as rf_map knows it. */
 typedef struct activation_params {
@@ -65,6 +66,16 @@ static bool lower_map(const rf_node *node, rf_map_function function, rf_task *ta
     return rf_lower_map(node, function, params->a, params->b, task);
 }
 
+/* Those whose slope follows from what they put out leave it to that: nothing else then reads the input,
+ * and the layer before may put out the activation at once. */
+static rf_status gradient_map(const rf_node *node, rf_gradient *to, rf_map_function function, const char *name)
+{
+    const activation_params *params = params_of(node);
+    bool relu = function == RF_MAP_RELU, sigmoid = function == RF_MAP_SIGMOID, tanh = function == RF_MAP_TANH;
+    return rf_gradient_slope(to, node, sigmoid ? "SigmoidOutput" : tanh ? "TanhOutput" : name, (double)params->a,
+                             (double)params->b, relu || sigmoid || tanh);
+}
+
 #define ACTIVATION(type_, function_, ints_, attributes_, defaults_, params_size_)               \
     static rf_status evaluate_##type_(rf_node *node)                                            \
     {                                                                                           \
@@ -74,12 +85,16 @@ static bool lower_map(const rf_node *node, rf_map_function function, rf_task *ta
     {                                                                                           \
         return lower_map(node, (function_), task);                                              \
     }                                                                                           \
+    static rf_status gradient_##type_(const rf_node *node, rf_gradient *to)                     \
+    {                                                                                           \
+        return gradient_map(node, to, (function_), #type_);                                     \
+    }                                                                                           \
     const rf_op rf_op_##type_ = {                                                               \
         .type = #type_, .class = RF_CLASS_ACTIVATION,                                           \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,                   \
         .attributes = (attributes_), .defaults = (defaults_), .params_size = (params_size_),    \
         .infer = rf_infer_same, .cost = rf_cost_activations, .evaluate = evaluate_##type_,      \
-        .lower = lower_##type_,                                                                 \
+        .lower = lower_##type_, .gradient = gradient_##type_,                                   \
     };
 
 #define PLAIN(type_, function_, ints_) ACTIVATION(type_, function_, ints_, NULL, NULL, 0)
@@ -139,11 +154,17 @@ static bool lower_gelu(const rf_node *node, rf_task *task)
     return rf_lower_map(node, gelu_function(node), 0, 0, task);
 }
 
+static rf_status gradient_gelu(const rf_node *node, rf_gradient *to)
+{
+    return rf_gradient_slope(to, node, gelu_function(node) == RF_MAP_GELU ? "Gelu" : "GeluTanh", 0, 0, false);
+}
+
 const rf_op rf_op_Gelu = {
     .type = "Gelu", .class = RF_CLASS_ACTIVATION,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = gelu_attributes, .defaults = &gelu_defaults, .params_size = sizeof(gelu_params),
     .infer = infer_gelu, .cost = rf_cost_activations, .evaluate = evaluate_gelu, .lower = lower_gelu,
+    .gradient = gradient_gelu,
 };
 
 /* ---- Shrink ----------------------------------------------------------------------------- */
@@ -247,10 +268,29 @@ static bool lower_prelu(const rf_node *node, rf_task *task)
     return !slope_is_per_channel(node) && rf_lower_pair(node, RF_PAIR_PRELU, task);
 }
 
+/* dy * (x < 0 ? slope : 1) is PRelu's slope of dy; dy * min(x, 0), summed, is the slope's. */
+static rf_status gradient_prelu(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0), *x = node->inputs[0]->name;
+    if (slope_is_per_channel(node))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient in operator set %d", (int)node->opset);
+    const char *below = rf_gradient_two(to, "Less", x, rf_gradient_number(to, 0));
+    if (rf_gradient_wanted(to, node, 0))
+        rf_gradient_give(to, node, 0,
+                         rf_gradient_layer(to, "Where", RF_NAMES(below, rf_gradient_two(to, "Mul", dy,
+                                                                 node->inputs[1]->name), dy), NULL));
+    if (rf_gradient_wanted(to, node, 1)) {
+        const char *zero = rf_gradient_number(to, 0);
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_layer(to, "Where", RF_NAMES(below,
+                                                rf_gradient_two(to, "Mul", dy, x), zero), NULL));
+    }
+    return RF_OK;
+}
+
 const rf_op rf_op_PRelu = {
     .type = "PRelu", .class = RF_CLASS_ACTIVATION,
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .parameter_inputs = 1u << 1,
     .infer = infer_prelu, .link = link_prelu, .cost = rf_cost_activations, .evaluate = evaluate_prelu,
-    .lower = lower_prelu,
+    .lower = lower_prelu, .gradient = gradient_prelu,
 };

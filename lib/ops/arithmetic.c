@@ -14,6 +14,7 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 static rf_status add_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result)
 {
@@ -170,6 +171,77 @@ static rf_status infer_pow(rf_node *node)
     return rf_pair_infer(node, node->inputs[0]->dtype);
 }
 
+/* Derivatives know axes that are matched from the right. */
+static rf_status check_right(const rf_node *node)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        if (rf_pair_shift(node, i) != node->outputs[0]->shape.rank - node->inputs[i]->shape.rank)
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient where axes are not matched from the right");
+    return RF_OK;
+}
+
+static rf_status gradient_Add(const rf_node *node, rf_gradient *to)
+{
+    RF_TRY(check_right(node));
+    for (uint32_t i = 0; i < 2; i++)
+        rf_gradient_give_broadcast(to, node, i, rf_gradient_of(to, node, 0));
+    return RF_OK;
+}
+
+static rf_status gradient_Sub(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0);
+    RF_TRY(check_right(node));
+    rf_gradient_give_broadcast(to, node, 0, dy);
+    if (rf_gradient_wanted(to, node, 1))
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_one(to, "Neg", dy));
+    return RF_OK;
+}
+
+static rf_status gradient_Mul(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0);
+    RF_TRY(check_right(node));
+    for (uint32_t i = 0; i < 2; i++)
+        if (rf_gradient_wanted(to, node, i))
+            rf_gradient_give_broadcast(to, node, i, rf_gradient_two(to, "Mul", dy, node->inputs[1 - i]->name));
+    return RF_OK;
+}
+
+/* dy / b, and -(dy / b) y. */
+static rf_status gradient_Div(const rf_node *node, rf_gradient *to)
+{
+    RF_TRY(check_right(node));
+    const char *first = rf_gradient_two(to, "Div", rf_gradient_of(to, node, 0), node->inputs[1]->name);
+    rf_gradient_give_broadcast(to, node, 0, first);
+    if (rf_gradient_wanted(to, node, 1))
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_one(to, "Neg", rf_gradient_two(to, "Mul", first,
+                                                                node->outputs[0]->name)));
+    return RF_OK;
+}
+
+/* dy b a^(b - 1), and dy y log a, which is 0 where y is. */
+static rf_status gradient_Pow(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0), *a = node->inputs[0]->name, *b = node->inputs[1]->name;
+    const char *y = node->outputs[0]->name;
+    RF_TRY(check_right(node));
+    if (node->inputs[1]->dtype != node->inputs[0]->dtype)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient where its inputs' types differ");
+    if (rf_gradient_wanted(to, node, 0)) {
+        const char *less = rf_gradient_two(to, "Sub", b, rf_gradient_number(to, 1));
+        const char *slope = rf_gradient_two(to, "Mul", b, rf_gradient_two(to, "Pow", a, less));
+        rf_gradient_give_broadcast(to, node, 0, rf_gradient_two(to, "Mul", dy, slope));
+    }
+    if (rf_gradient_wanted(to, node, 1)) {
+        const char *zero = rf_gradient_number(to, 0);
+        const char *slope = rf_gradient_two(to, "Mul", y, rf_gradient_one(to, "Log", a));
+        slope = rf_gradient_layer(to, "Where", RF_NAMES(rf_gradient_two(to, "Equal", y, zero), zero, slope), NULL);
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_two(to, "Mul", dy, slope));
+    }
+    return RF_OK;
+}
+
 #define PAIR(type_, infer_, cost_, ints_, floats_, counter_, task_)                        \
     static const rf_fold_two two_##type_ = {ints_, floats_, RF_COUNTER(counter_)};         \
     static rf_status evaluate_##type_(rf_node *node)                                       \
@@ -187,6 +259,7 @@ static rf_status infer_pow(rf_node *node)
         .params_size = sizeof(rf_pair_params), .parameter_inputs = 3u,                     \
         .infer = (infer_), .link = rf_pair_link, .cost = (cost_),                          \
         .evaluate = evaluate_##type_, .lower = lower_##type_,                              \
+        .gradient = gradient_##type_,                                                      \
     };
 
 PAIR(Add, infer_pair, rf_cost_additions, add_ints, add_floats, additions, RF_PAIR_ADD)
@@ -261,7 +334,42 @@ static bool lower_series(const rf_node *node, rf_pair_function function, rf_task
     return node->input_count == 2 && rf_lower_pair(node, function, task);
 }
 
-#define SERIES(type_, cost_, ints_, floats_, counter_, mean_, lower_)                      \
+static rf_status gradient_sum(const rf_node *node, rf_gradient *to)
+{
+    for (uint32_t i = 0; i < node->input_count; i++)
+        rf_gradient_give_broadcast(to, node, i, rf_gradient_of(to, node, 0));
+    return RF_OK;
+}
+
+static rf_status gradient_mean(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_scale(to, rf_gradient_of(to, node, 0), 1.0 / node->input_count);
+    for (uint32_t i = 0; i < node->input_count; i++)
+        rf_gradient_give_broadcast(to, node, i, dy);
+    return RF_OK;
+}
+
+/* Inputs that hold the extreme share dy in equal parts. */
+static rf_status gradient_extreme(const rf_node *node, rf_gradient *to)
+{
+    const rf_attribute to_float[] = {RF_INT("to", RF_FLOAT32), {.name = NULL}};
+    const char *y = node->outputs[0]->name, *holders = NULL;
+    const char **masks = RF_TAKE(node->arena, const char *, node->input_count);
+    if (!masks)
+        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its gradient");
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        const char *equal = rf_gradient_two(to, "Equal", node->inputs[i]->name, y);
+        masks[i] = rf_gradient_layer(to, "Cast", RF_NAMES(equal), to_float);
+        holders = i ? rf_gradient_two(to, "Add", holders, masks[i]) : masks[i];
+    }
+    const char *share = rf_gradient_two(to, "Div", rf_gradient_of(to, node, 0), holders);
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (rf_gradient_wanted(to, node, i))
+            rf_gradient_give_broadcast(to, node, i, rf_gradient_two(to, "Mul", share, masks[i]));
+    return RF_OK;
+}
+
+#define SERIES(type_, cost_, ints_, floats_, counter_, mean_, lower_, gradient_)           \
     static const rf_fold_two two_##type_ = {ints_, floats_, RF_COUNTER(counter_)};         \
     static rf_status evaluate_##type_(rf_node *node)                                       \
     {                                                                                      \
@@ -272,7 +380,7 @@ static bool lower_series(const rf_node *node, rf_pair_function function, rf_task
         .min_inputs = 1, .max_inputs = RF_MANY, .min_outputs = 1, .max_outputs = 1,        \
         .parameter_inputs = UINT32_MAX,                                                    \
         .infer = rf_series_infer, .cost = (cost_), .evaluate = evaluate_##type_,           \
-        .lower = (lower_),                                                                 \
+        .lower = (lower_), .gradient = (gradient_),                                        \
     };
 
 static bool lower_sum(const rf_node *node, rf_task *task)
@@ -295,7 +403,7 @@ static bool lower_mean(const rf_node *node, rf_task *task)
     return node->input_count == 1 && rf_lower_same(node, task);
 }
 
-SERIES(Sum, cost_sum, add_ints, add_floats, additions, false, lower_sum)
-SERIES(Mean, cost_mean, NULL, add_floats, additions, true, lower_mean)
-SERIES(Min, cost_extreme, min_ints, min_floats, comparisons, false, lower_min)
-SERIES(Max, cost_extreme, max_ints, max_floats, comparisons, false, lower_max)
+SERIES(Sum, cost_sum, add_ints, add_floats, additions, false, lower_sum, gradient_sum)
+SERIES(Mean, cost_mean, NULL, add_floats, additions, true, lower_mean, gradient_mean)
+SERIES(Min, cost_extreme, min_ints, min_floats, comparisons, false, lower_min, gradient_extreme)
+SERIES(Max, cost_extreme, max_ints, max_floats, comparisons, false, lower_max, gradient_extreme)

@@ -7,6 +7,7 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/moving.h"
 #include "ops/task.h"
 
@@ -92,13 +93,25 @@ static bool lower_transpose(const rf_node *node, rf_task *task)
     return rf_is_movable(node);
 }
 
+static rf_status gradient_transpose(const rf_node *node, rf_gradient *to)
+{
+    int64_t back[RF_MAX_RANK];
+    size_t rank = (size_t)node->inputs[0]->shape.rank;
+    for (size_t k = 0; k < rank; k++)
+        back[source_axis(node, (int32_t)k)] = (int64_t)k;
+    const rf_attribute attributes[] = {
+        {.name = "perm", .type = RF_ATTRIBUTE_INTS, .count = rank, .value = {.ints = back}}, {.name = NULL}};
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, "Transpose", RF_NAMES(rf_gradient_of(to, node, 0)), attributes));
+    return RF_OK;
+}
+
 const rf_op rf_op_Transpose = {
     .type = "Transpose", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = transpose_attributes, .defaults = &transpose_defaults,
     .params_size = sizeof(transpose_params),
     .infer = infer_transpose, .link = link_transpose, .evaluate = evaluate_transpose,
-    .lower = lower_transpose,
+    .lower = lower_transpose, .gradient = gradient_transpose,
 };
 
 /* ---- DepthToSpace and SpaceToDepth ------------------------------------------------------ */
@@ -323,11 +336,17 @@ static bool lower_expand(const rf_node *node, rf_task *task)
     return rf_is_movable(node);
 }
 
+static rf_status gradient_expand(const rf_node *node, rf_gradient *to)
+{
+    rf_gradient_give_broadcast(to, node, 0, rf_gradient_of(to, node, 0));
+    return RF_OK;
+}
+
 const rf_op rf_op_Expand = {
     .type = "Expand", .class = RF_CLASS_OTHER,
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .infer = infer_expand, .link = link_expand, .evaluate = evaluate_expand,
-    .lower = lower_expand,
+    .lower = lower_expand, .gradient = gradient_expand,
 };
 
 /* ---- Tile ------------------------------------------------------------------------------- */

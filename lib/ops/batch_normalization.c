@@ -11,6 +11,7 @@
 
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/normalization.h"
 #include "ops/table.h"
 #include "ops/task.h"
@@ -230,6 +231,47 @@ static bool lower_batch(const rf_node *node, rf_task *task)
     return true;
 }
 
+/* ---- Gradient ----------------------------------------------------------------------------- */
+
+/* A vector of channels, as it multiplies images. */
+static const char *per_channel(const rf_node *node, rf_gradient *to, const char *name)
+{
+    rf_shape shape = {.rank = node->inputs[0]->shape.rank - 1};
+    for (int32_t k = 0; k < shape.rank; k++)
+        shape.dims[k] = k ? 1 : node->inputs[0]->shape.dims[CHANNEL_AXIS];
+    return rf_gradient_reshape(to, name, &shape);
+}
+
+/* With given statistics an affine function: dX = dY s / sqrt(v + e), dS = sum dY (x - m) / sqrt(v + e),
+ * dB = sum dY. (What training does is described by other operators: training/batch_statistics.c.) */
+static rf_status gradient_batch(const rf_node *node, rf_gradient *to)
+{
+    const batch_params *params = node->params;
+    const char *dy = rf_gradient_of(to, node, 0);
+    const rf_shape *x = &node->inputs[0]->shape;
+    if (is_training(node) || x->rank < 2 || node->input_count < 5)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient where its statistics are given");
+    if (rf_gradient_wanted(to, node, 3) || rf_gradient_wanted(to, node, 4))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient of its statistics");
+    const char *variance = rf_gradient_two(to, "Add", node->inputs[4]->name,
+                                           rf_gradient_number(to, (double)params->epsilon));
+    const char *inverse = rf_gradient_one(to, "Reciprocal", rf_gradient_one(to, "Sqrt", variance));
+    const uint32_t others = ((UINT32_C(1) << x->rank) - 1) & MEASURED_AXES;
+    if (rf_gradient_wanted(to, node, 0)) {
+        const char *factor = rf_gradient_two(to, "Mul", node->inputs[1]->name, inverse);
+        rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", dy, per_channel(node, to, factor)));
+    }
+    if (rf_gradient_wanted(to, node, 1)) {
+        const char *centred = rf_gradient_two(to, "Sub", node->inputs[0]->name,
+                                              per_channel(node, to, node->inputs[3]->name));
+        const char *sum = rf_gradient_sum(to, rf_gradient_two(to, "Mul", dy, centred), others, false);
+        rf_gradient_give(to, node, 1, rf_gradient_two(to, "Mul", sum, inverse));
+    }
+    if (rf_gradient_wanted(to, node, 2))
+        rf_gradient_give(to, node, 2, rf_gradient_sum(to, dy, others, false));
+    return RF_OK;
+}
+
 const rf_op rf_op_BatchNormalization = {
     .type = "BatchNormalization",
     .class = RF_CLASS_BATCH_NORM,
@@ -248,4 +290,5 @@ const rf_op rf_op_BatchNormalization = {
     .evaluate = evaluate_batch,
     .scratch = scratch_batch,
     .lower = lower_batch,
+    .gradient = gradient_batch,
 };

@@ -12,6 +12,7 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 enum { INPUTS_SINCE = 11 };
 
@@ -99,10 +100,19 @@ static bool lower_clip(const rf_node *node, rf_task *task)
         && rf_lower_map(node, RF_MAP_CLIP, (float)least, (float)most, task);
 }
 
+/* Nothing for the bounds, which must be known. */
+static rf_status gradient_clip(const rf_node *node, rf_gradient *to)
+{
+    double least, most;
+    if (!read_bounds(node, &least, &most))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient only where its bounds are constants");
+    return rf_gradient_slope(to, node, "Clip", least, most, false);
+}
+
 const rf_op rf_op_Clip = {
     .type = "Clip", .class = RF_CLASS_ACTIVATION,
     .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
     .attributes = clip_attributes, .defaults = &clip_defaults, .params_size = sizeof(clip_params),
     .infer = infer_clip, .link = link_clip, .cost = rf_cost_activations, .evaluate = evaluate_clip,
-    .lower = lower_clip,
+    .lower = lower_clip, .gradient = gradient_clip,
 };

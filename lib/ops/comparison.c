@@ -11,6 +11,7 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 #define COMPARE(name_, operator_)                                                            \
     static rf_status name_##_ints(const rf_node *node, int64_t a, int64_t b, int64_t *result) \
@@ -178,8 +179,18 @@ static rf_status evaluate_where(rf_node *node)
     return RF_OK;
 }
 
+static rf_status gradient_where(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0), *chosen = node->inputs[0]->name, *zero = rf_gradient_number(to, 0);
+    if (rf_gradient_wanted(to, node, 1))
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_layer(to, "Where", RF_NAMES(chosen, dy, zero), NULL));
+    if (rf_gradient_wanted(to, node, 2))
+        rf_gradient_give_broadcast(to, node, 2, rf_gradient_layer(to, "Where", RF_NAMES(chosen, zero, dy), NULL));
+    return RF_OK;
+}
+
 const rf_op rf_op_Where = {
     .type = "Where", .class = RF_CLASS_OTHER,
     .min_inputs = 3, .max_inputs = 3, .min_outputs = 1, .max_outputs = 1,
-    .infer = infer_where, .evaluate = evaluate_where,
+    .infer = infer_where, .evaluate = evaluate_where, .gradient = gradient_where,
 };

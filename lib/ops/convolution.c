@@ -17,6 +17,7 @@
 #include "ops/convolution.h"
 
 #include "ops/doubles.h"
+#include "ops/gradient.h"
 #include "ops/table.h"
 #include "ops/task.h"
 
@@ -328,6 +329,77 @@ static bool lower(const rf_node *node, rf_task *task)
     return true;
 }
 
+/* ---- Gradients -------------------------------------------------------------------------- */
+
+/* Attributes of the layers that turn what a convolution does around. */
+typedef struct turned {
+    int64_t kernel[RF_MAX_SPATIAL], strides[RF_MAX_SPATIAL], dilations[RF_MAX_SPATIAL], pads[2 * RF_MAX_SPATIAL];
+    int64_t missing[RF_MAX_SPATIAL]; /* positions of the input that no window reaches, behind the others */
+    rf_attribute attributes[8];
+} turned;
+
+static rf_attribute ints_attribute(const char *name, const int64_t *ints, int32_t count)
+{
+    return (rf_attribute){.name = name, .type = RF_ATTRIBUTE_INTS, .count = (size_t)count, .value = {.ints = ints}};
+}
+
+static void describe_windows(const rf_convolution *state, turned *made)
+{
+    int32_t axes = state->axes;
+    *made = (turned){.attributes = {{.name = NULL}}};
+    for (int32_t i = 0; i < axes; i++) {
+        const rf_window *window = &state->windows[i];
+        int64_t from = state->operands.transposed ? window->output : window->input;
+        int64_t to = state->operands.transposed ? window->input : window->output;
+        made->kernel[i] = window->kernel;
+        made->strides[i] = window->stride;
+        made->dilations[i] = window->dilation;
+        made->pads[i] = window->pad_begin;
+        made->pads[axes + i] = window->pad_end;
+        made->missing[i] = from + window->pad_begin + window->pad_end - rf_window_extent(window)
+                           - window->stride * (to - 1);
+    }
+    made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
+    made->attributes[1] = ints_attribute("strides", made->strides, axes);
+    made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
+    made->attributes[3] = ints_attribute("pads", made->pads, axes);
+    made->attributes[4] = (rf_attribute)RF_INT("group", state->group);
+}
+
+static void give_bias(const rf_node *node, rf_gradient *to, const char *dy)
+{
+    uint32_t axes = (UINT32_C(1) << node->outputs[0]->shape.rank) - 1;
+    rf_gradient_give(to, node, 2, rf_gradient_sum(to, dy, axes & ~UINT32_C(2), false));
+}
+
+/* Of a convolution: dX is dY convolved transposed by the same weights. Of a transposed one: dX is dY convolved,
+ * and for dW the two change places. */
+static rf_status gradient(const rf_node *node, rf_gradient *to)
+{
+    const rf_convolution *state = node->state;
+    const char *dy = rf_gradient_of(to, node, 0), *x = node->inputs[0]->name;
+    bool transposed = state->operands.transposed;
+    turned of;
+    describe_windows(state, &of);
+    for (int32_t i = 0; transposed && i < state->axes; i++)
+        if (of.missing[i] < 0 || of.missing[i] >= of.strides[i])
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient with %lld positions that nothing reaches",
+                                (long long)of.missing[i]);
+    if (rf_gradient_wanted(to, node, 1))
+        rf_gradient_give(to, node, 1,
+                         rf_gradient_layer(to, "ConvWeightGradient", transposed ? RF_NAMES(dy, x) : RF_NAMES(x, dy),
+                                           of.attributes));
+    if (rf_gradient_wanted(to, node, 2))
+        give_bias(node, to, dy);
+    if (!rf_gradient_wanted(to, node, 0))
+        return RF_OK;
+    if (!transposed)
+        of.attributes[5] = ints_attribute("output_padding", of.missing, state->axes);
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, transposed ? "Conv" : "ConvTranspose",
+                                                    RF_NAMES(dy, node->inputs[1]->name), of.attributes));
+    return RF_OK;
+}
+
 #define CONVOLUTION_ROW(type_, attributes_, infer_)       \
     const rf_op rf_op_##type_ = {                         \
         .type = #type_,                                   \
@@ -346,6 +418,7 @@ static bool lower(const rf_node *node, rf_task *task)
         .evaluate = evaluate,                             \
         .scratch = rf_convolve_scratch,                   \
         .lower = lower,                                   \
+        .gradient = gradient,                             \
     }
 
 CONVOLUTION_ROW(Conv, conv_attributes, infer_conv);

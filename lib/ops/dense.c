@@ -10,6 +10,7 @@
 
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/matmul.h"
 #include "ops/operands.h"
 #include "ops/task.h"
@@ -266,6 +267,37 @@ static bool lower_gemm(const rf_node *node, rf_task *task)
     return true;
 }
 
+static const char *product_layer(rf_gradient *to, const char *a, const char *b, bool trans_a, bool trans_b, float alpha)
+{
+    const rf_attribute attributes[] = {RF_INT("transA", trans_a), RF_INT("transB", trans_b), RF_FLOAT("alpha", alpha),
+                                       {.name = NULL}};
+    return rf_gradient_layer(to, "Gemm", RF_NAMES(a, b), attributes);
+}
+
+/* With A' and B' as they are multiplied: dA' = alpha dY B'^T, dB' = alpha A'^T dY, dC = beta dY. */
+static rf_status gradient_gemm(const rf_node *node, rf_gradient *to)
+{
+    const gemm_params *params = node->params;
+    const gemm_state *state = node->state;
+    const char *dy = rf_gradient_of(to, node, 0), *a = node->inputs[0]->name, *b = rf_input(node, 1)->name;
+    bool trans_a = params->trans_a != 0, trans_b = params->trans_b != 0;
+    if (rf_gradient_wanted(to, node, 0)) {
+        const char *da = trans_a ? product_layer(to, b, dy, trans_b, true, params->alpha)
+                                 : product_layer(to, dy, b, false, !trans_b, params->alpha);
+        rf_gradient_give(to, node, 0, state->flattened ? rf_gradient_reshape(to, da, &node->inputs[0]->shape) : da);
+    }
+    if (rf_gradient_wanted(to, node, 1)) {
+        const rf_shape matrix = RF_SHAPE(state->rows, state->terms);
+        if (state->flattened)
+            a = rf_gradient_reshape(to, a, &matrix);
+        rf_gradient_give(to, node, 1, trans_b ? product_layer(to, dy, a, true, trans_a, params->alpha)
+                                              : product_layer(to, a, dy, !trans_a, false, params->alpha));
+    }
+    if (rf_gradient_wanted(to, node, 2))
+        rf_gradient_give_broadcast(to, node, 2, rf_gradient_scale(to, dy, (double)params->beta));
+    return RF_OK;
+}
+
 const rf_op rf_op_Gemm = {
     .type = "Gemm",
     .class = RF_CLASS_DENSE,
@@ -283,4 +315,5 @@ const rf_op rf_op_Gemm = {
     .evaluate = evaluate_gemm,
     .scratch = scratch_gemm,
     .lower = lower_gemm,
+    .gradient = gradient_gemm,
 };

@@ -55,6 +55,26 @@ const char *rf_gradient_sum(rf_gradient *to, const char *name, uint32_t axes, bo
 /* Gives the sum_to() of `name`, which has output 0's shape, to an input that broadcasts to it. */
 void rf_gradient_give_broadcast(rf_gradient *to, const rf_node *node, uint32_t input, const char *name);
 
+/* `name` broadcast to a shape. */
+const char *rf_gradient_expand(rf_gradient *to, const char *name, const rf_shape *shape);
+
+/* `name`, of that rank, with its last two axes exchanged. */
+const char *rf_gradient_transpose(rf_gradient *to, const char *name, int32_t rank);
+
+/* `name` times a number. */
+const char *rf_gradient_scale(rf_gradient *to, const char *name, double factor);
+
+/* `name`, of that rank, with zeros before and behind each axis; numbers below 0 crop. */
+const char *rf_gradient_pad(rf_gradient *to, const char *name, int32_t rank, const int64_t *begin, const int64_t *end);
+
+/* Gives input 0 the derivative of a function of one element, as the operator Slope knows it: from input 0,
+ * or where `of_output` from output 0. `alpha` and `beta` are those of rf_map. */
+rf_status rf_gradient_slope(rf_gradient *to, const rf_node *node, const char *function, double alpha, double beta,
+                            bool of_output);
+
+/* A row's `gradient` where output 0 holds input 0's elements in the same order. */
+rf_status rf_gradient_same(const rf_node *node, rf_gradient *to);
+
 /* Keeps a failure, such as what rf_node_fail() returns, for the walk. */
 void rf_gradient_fail(rf_gradient *to, rf_status status);
 

@@ -6,6 +6,7 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/moving.h"
 #include "ops/task.h"
 
@@ -117,13 +118,31 @@ static bool lower_concat(const rf_node *node, rf_task *task)
     return rf_is_movable(node);
 }
 
+static const char *slice_layer(rf_gradient *to, const char *name, int64_t axis, int64_t begin, int64_t end)
+{
+    const char *first = rf_gradient_ints(to, &begin, 1), *last = rf_gradient_ints(to, &end, 1);
+    return rf_gradient_layer(to, "Slice", RF_NAMES(name, first, last, rf_gradient_ints(to, &axis, 1)), NULL);
+}
+
+static rf_status gradient_concat(const rf_node *node, rf_gradient *to)
+{
+    const parts *parts_of = node->state;
+    const char *dy = rf_gradient_of(to, node, 0);
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        int64_t begin = parts_of->begin[i], extent = node->inputs[i]->shape.dims[parts_of->axis];
+        if (rf_gradient_wanted(to, node, i))
+            rf_gradient_give(to, node, i, slice_layer(to, dy, parts_of->axis, begin, begin + extent));
+    }
+    return RF_OK;
+}
+
 const rf_op rf_op_Concat = {
     .type = "Concat", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = RF_MANY, .min_outputs = 1, .max_outputs = 1,
     .attributes = concat_attributes, .defaults = &concat_defaults, .params_size = sizeof(concat_params),
     .parameter_inputs = UINT32_MAX, /* such as a class token */
     .infer = infer_concat, .link = link_concat, .evaluate = evaluate_concat,
-    .lower = lower_concat,
+    .lower = lower_concat, .gradient = gradient_concat,
 };
 
 /* ---- Split ------------------------------------------------------------------------------ */
@@ -242,10 +261,32 @@ static bool lower_split(const rf_node *node, rf_task *task)
     return rf_is_movable(node);
 }
 
+/* Parts that the loss doesn't depend on are zeros. */
+static const char *part_of(const rf_node *node, rf_gradient *to, uint32_t i)
+{
+    const char *dy = rf_gradient_of(to, node, i);
+    return dy ? dy : rf_gradient_expand(to, rf_gradient_number(to, 0), &node->outputs[i]->shape);
+}
+
+static rf_status gradient_split(const rf_node *node, rf_gradient *to)
+{
+    const parts *parts_of = node->state;
+    const char **names = RF_TAKE(node->arena, const char *, node->output_count + 1);
+    if (!names)
+        return rf_node_fail(node, RF_ERROR_MEMORY, "no memory for its gradient");
+    for (uint32_t i = 0; i < node->output_count; i++) {
+        if (!node->outputs[i])
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient where an output is omitted");
+        names[i] = part_of(node, to, i);
+    }
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, "Concat", names, RF_ATTRIBUTES(RF_INT("axis", parts_of->axis))));
+    return RF_OK;
+}
+
 const rf_op rf_op_Split = {
     .type = "Split", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = RF_MANY,
     .attributes = split_attributes, .defaults = &split_defaults, .params_size = sizeof(split_params),
     .infer = infer_split, .link = link_split, .evaluate = evaluate_split,
-    .lower = lower_split,
+    .lower = lower_split, .gradient = gradient_split,
 };

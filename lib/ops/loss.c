@@ -10,9 +10,11 @@
  * LogSoftmax counts.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/lanes.h"
 #include "ops/operands.h"
 #include "ops/softmax.h"
@@ -230,7 +232,32 @@ static bool scratch_entropy(const rf_node *node, uint64_t *bytes)
     return rf_doubles_bytes(lanes.length, 0, bytes);
 }
 
-#define LOSS_ROW(type_, outputs_, cost_, evaluate_, scratch_) \
+/* Of the scores alone. dL of each loss multiplies the derivatives of its own scores. */
+static rf_status gradient_entropy(const rf_node *node, rf_gradient *to)
+{
+    const loss_params *params = node->params;
+    const loss *made = node->state;
+    const char *dy = rf_gradient_of(to, node, 0), *joined_by = reductions[made->reduction];
+    if (rf_gradient_of(to, node, 1))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient of its second output");
+    const rf_attribute attributes[] = {
+        {.name = "reduction", .type = RF_ATTRIBUTE_STRING, .count = strlen(joined_by), .value = {.s = joined_by}},
+        params->ignore_index == RF_ABSENT ? (rf_attribute){.name = NULL}
+                                          : (rf_attribute)RF_INT("ignore_index", params->ignore_index),
+        {.name = NULL}};
+    const rf_value *weights = rf_input(node, 2);
+    const char *const inputs[] = {node->inputs[0]->name, node->inputs[1]->name, weights ? weights->name : NULL, NULL};
+    const char *dx = rf_gradient_layer(to, "CrossEntropyGradient", inputs, attributes);
+    if (made->reduction == REDUCTION_NONE) {
+        rf_shape shape = node->inputs[0]->shape;
+        shape.dims[CLASS_AXIS] = 1;
+        dy = rf_gradient_reshape(to, dy, &shape);
+    }
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", dx, dy));
+    return RF_OK;
+}
+
+#define LOSS_ROW(type_, outputs_, cost_, evaluate_, scratch_, gradient_) \
     const rf_op rf_op_##type_ = {                             \
         .type = #type_,                                       \
         .class = RF_CLASS_OTHER,                              \
@@ -246,7 +273,9 @@ static bool scratch_entropy(const rf_node *node, uint64_t *bytes)
         .cost = cost_,                                        \
         .evaluate = evaluate_,                                \
         .scratch = scratch_,                                  \
+        .gradient = gradient_,                                \
     }
 
-LOSS_ROW(NegativeLogLikelihoodLoss, 1, cost_likelihood, evaluate_likelihood, NULL);
-LOSS_ROW(SoftmaxCrossEntropyLoss, 2, cost_entropy, evaluate_entropy, scratch_entropy);
+LOSS_ROW(NegativeLogLikelihoodLoss, 1, cost_likelihood, evaluate_likelihood, NULL, NULL);
+LOSS_ROW(SoftmaxCrossEntropyLoss, 2, cost_entropy, evaluate_entropy, scratch_entropy,
+         gradient_entropy);

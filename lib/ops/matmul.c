@@ -8,6 +8,7 @@
 #include "ops/matmul.h"
 
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/operands.h"
 #include "ops/table.h"
 #include "ops/task.h"
@@ -191,6 +192,54 @@ static bool lower(const rf_node *node, rf_task *task)
     return true;
 }
 
+/* [.., rows, columns] with all before the last axis as rows. */
+static rf_shape rows_of(const rf_shape *shape)
+{
+    int64_t columns = shape->dims[shape->rank - 1];
+    rf_shape matrix = RF_SHAPE(columns ? (int64_t)rf_elements(shape) / columns : 0, columns);
+    return matrix;
+}
+
+/* dB = A^T dY where one matrix multiplies all rows of a stack. */
+static void give_matrix(const rf_node *node, rf_gradient *to, const char *dy)
+{
+    const rf_shape *a = &node->inputs[0]->shape, *y = &node->outputs[0]->shape;
+    const rf_shape a_rows = rows_of(a), y_rows = rows_of(y);
+    const char *x = a->rank == 2 ? node->inputs[0]->name : rf_gradient_reshape(to, node->inputs[0]->name, &a_rows);
+    dy = y->rank == 2 ? dy : rf_gradient_reshape(to, dy, &y_rows);
+    rf_gradient_give(to, node, 1, rf_gradient_layer(to, "Gemm", RF_NAMES(x, dy), RF_ATTRIBUTES(RF_INT("transA", 1))));
+}
+
+/* The product of one factor's transpose with dY, summed over the matrices that broadcasting repeats. */
+static void give_stack(const rf_node *node, rf_gradient *to, uint32_t input, const char *dy)
+{
+    const rf_value *other = node->inputs[1 - input];
+    const rf_shape *wanted = &node->inputs[input]->shape, *y = &node->outputs[0]->shape;
+    rf_shape full = *y;
+    full.dims[full.rank - 2] = wanted->dims[wanted->rank - 2];
+    full.dims[full.rank - 1] = wanted->dims[wanted->rank - 1];
+    const char *turned = rf_gradient_transpose(to, other->name, other->shape.rank);
+    const char *product = input == 0 ? rf_gradient_two(to, "MatMul", dy, turned)
+                                     : rf_gradient_two(to, "MatMul", turned, dy);
+    rf_gradient_give(to, node, input, rf_gradient_sum_to(to, product, &full, wanted));
+}
+
+static rf_status gradient(const rf_node *node, rf_gradient *to)
+{
+    const rf_shape *a = &node->inputs[0]->shape, *b = &node->inputs[1]->shape;
+    const char *dy = rf_gradient_of(to, node, 0);
+    if (a->rank < 2 || b->rank < 2)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient for matrices, not for shapes %s and %s",
+                            rf_shape_print(a).text, rf_shape_print(b).text);
+    if (rf_gradient_wanted(to, node, 0))
+        give_stack(node, to, 0, dy);
+    if (rf_gradient_wanted(to, node, 1) && b->rank == 2)
+        give_matrix(node, to, dy);
+    else if (rf_gradient_wanted(to, node, 1))
+        give_stack(node, to, 1, dy);
+    return RF_OK;
+}
+
 const rf_op rf_op_MatMul = {
     .type = "MatMul",
     .class = RF_CLASS_MATMUL,
@@ -205,4 +254,5 @@ const rf_op rf_op_MatMul = {
     .evaluate = evaluate,
     .scratch = scratch,
     .lower = lower,
+    .gradient = gradient,
 };

@@ -10,6 +10,7 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/operands.h"
 #include "ops/task.h"
 
@@ -257,6 +258,22 @@ static bool lower_pad(const rf_node *node, rf_task *task)
         && known_constant(node, &task->as.pad.value);
 }
 
+/* What was put around goes, what was cropped is 0. */
+static rf_status gradient_pad(const rf_node *node, rf_gradient *to)
+{
+    const pad_state *state = node->state;
+    const rf_shape *in = &node->inputs[0]->shape, *out = &node->outputs[0]->shape;
+    int64_t begin[RF_MAX_RANK], end[RF_MAX_RANK];
+    if (state->border != RF_BORDER_PADDING)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient in the mode constant only");
+    for (int32_t k = 0; k < in->rank; k++) {
+        begin[k] = -state->begin[k];
+        end[k] = in->dims[k] - out->dims[k] + state->begin[k];
+    }
+    rf_gradient_give(to, node, 0, rf_gradient_pad(to, rf_gradient_of(to, node, 0), in->rank, begin, end));
+    return RF_OK;
+}
+
 const rf_op rf_op_Pad = {
     .type = "Pad",
     .class = RF_CLASS_OTHER,
@@ -270,6 +287,7 @@ const rf_op rf_op_Pad = {
     .link = link_pad,
     .evaluate = evaluate_pad,
     .lower = lower_pad,
+    .gradient = gradient_pad,
 };
 
 /* ---- CenterCropPad ---------------------------------------------------------------------- */

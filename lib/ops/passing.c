@@ -8,11 +8,13 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 const rf_op rf_op_Identity = {
     .type = "Identity", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .copies_weights = true, .infer = rf_infer_same, .evaluate = rf_fold_copy, .lower = rf_lower_same,
+    .gradient = rf_gradient_same,
 };
 
 /* ---- Dropout ---------------------------------------------------------------------------- */
@@ -102,6 +104,7 @@ const rf_op rf_op_Dropout = {
     .min_inputs = 1, .max_inputs = 3, .min_outputs = 1, .max_outputs = 2,
     .attributes = dropout_attributes, .defaults = &dropout_defaults, .params_size = sizeof(dropout_params),
     .infer = infer_dropout, .link = link_dropout, .evaluate = evaluate_dropout, .lower = lower_dropout,
+    .gradient = rf_gradient_same,
 };
 
 /* ---- Cast and CastLike ------------------------------------------------------------------ */
@@ -173,11 +176,23 @@ static rf_status evaluate_cast(rf_node *node)
     return RF_OK;
 }
 
+/* From one type of floats to another; nothing passes through integers. */
+static rf_status gradient_cast(const rf_node *node, rf_gradient *to)
+{
+    rf_dtype type = node->inputs[0]->dtype;
+    const char *dy = rf_gradient_of(to, node, 0);
+    if (node->outputs[0]->dtype != type)
+        dy = rf_gradient_layer(to, "Cast", RF_NAMES(dy), RF_ATTRIBUTES(RF_INT("to", (int64_t)type)));
+    rf_gradient_give(to, node, 0, dy);
+    return RF_OK;
+}
+
 const rf_op rf_op_Cast = {
     .type = "Cast", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = cast_attributes, .defaults = &cast_defaults, .params_size = sizeof(cast_params),
     .infer = infer_cast, .evaluate = evaluate_cast, .lower = rf_lower_same,
+    .gradient = gradient_cast,
 };
 
 static void link_cast_like(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
@@ -195,4 +210,5 @@ const rf_op rf_op_CastLike = {
     .min_inputs = 2, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = cast_like_attributes, .defaults = &cast_defaults, .params_size = sizeof(cast_params),
     .infer = infer_cast_like, .link = link_cast_like, .evaluate = evaluate_cast, .lower = rf_lower_same,
+    .gradient = gradient_cast,
 };

@@ -10,6 +10,7 @@
  */
 #include "ops/pooling.h"
 
+#include "ops/gradient.h"
 #include "ops/operands.h"
 #include "ops/table.h"
 #include "ops/task.h"
@@ -317,7 +318,87 @@ static bool lower_global_average(const rf_node *node, rf_task *task)
     return lower_planes(node, RF_REDUCE_MEAN, task);
 }
 
-#define POOL_ROW(type_, class_, outputs_, attributes_, infer_, link_, cost_, evaluate_, lower_) \
+/* ---- Gradients -------------------------------------------------------------------------- */
+
+/* Attributes that make the same windows. */
+typedef struct window_lists {
+    int64_t kernel[RF_MAX_SPATIAL], strides[RF_MAX_SPATIAL], dilations[RF_MAX_SPATIAL], pads[2 * RF_MAX_SPATIAL];
+    rf_attribute attributes[8];
+} window_lists;
+
+static rf_attribute ints_attribute(const char *name, const int64_t *ints, size_t count)
+{
+    return (rf_attribute){.name = name, .type = RF_ATTRIBUTE_INTS, .count = count, .value = {.ints = ints}};
+}
+
+static void list_windows(const rf_node *node, window_lists *made)
+{
+    const rf_pool_params *params = node->params;
+    const rf_pool *state = node->state;
+    size_t axes = (size_t)state->axes;
+    *made = (window_lists){.attributes = {{.name = NULL}}};
+    for (size_t i = 0; i < axes; i++) {
+        made->kernel[i] = state->windows[i].kernel;
+        made->strides[i] = state->windows[i].stride;
+        made->dilations[i] = state->windows[i].dilation;
+        made->pads[i] = state->windows[i].pad_begin;
+        made->pads[axes + i] = state->windows[i].pad_end;
+    }
+    made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
+    made->attributes[1] = ints_attribute("strides", made->strides, axes);
+    made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
+    made->attributes[3] = ints_attribute("pads", made->pads, axes);
+    made->attributes[4] = (rf_attribute)RF_INT("ceil_mode", params->ceil_mode);
+}
+
+static rf_status gradient_max(const rf_node *node, rf_gradient *to)
+{
+    window_lists lists;
+    list_windows(node, &lists);
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, "MaxPoolGradient", RF_NAMES(rf_gradient_of(to, node, 0),
+                                                    node->inputs[0]->name), lists.attributes));
+    return RF_OK;
+}
+
+static rf_status gradient_average(const rf_node *node, rf_gradient *to)
+{
+    const rf_pool_params *params = node->params;
+    const rf_shape *x = &node->inputs[0]->shape;
+    window_lists lists;
+    list_windows(node, &lists);
+    lists.attributes[5] = (rf_attribute)RF_INT("count_include_pad", params->count_include_pad);
+    lists.attributes[6] = ints_attribute("input_shape", x->dims, (size_t)x->rank);
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, "AveragePoolGradient", RF_NAMES(rf_gradient_of(to, node, 0)),
+                                                    lists.attributes));
+    return RF_OK;
+}
+
+/* The largest of each plane gets all. */
+static rf_status gradient_global_max(const rf_node *node, rf_gradient *to)
+{
+    const rf_shape *x = &node->inputs[0]->shape;
+    if (x->rank > 2 + RF_MAX_SPATIAL)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient for %d spatial axes at most", RF_MAX_SPATIAL);
+    if (x->rank == 2)
+        return rf_gradient_same(node, to);
+    const rf_attribute attributes[] = {ints_attribute("kernel_shape", x->dims + 2, (size_t)x->rank - 2), {.name = NULL}};
+    rf_gradient_give(to, node, 0, rf_gradient_layer(to, "MaxPoolGradient", RF_NAMES(rf_gradient_of(to, node, 0),
+                                                    node->inputs[0]->name), attributes));
+    return RF_OK;
+}
+
+static rf_status gradient_global_average(const rf_node *node, rf_gradient *to)
+{
+    const rf_shape *x = &node->inputs[0]->shape;
+    double share = 1;
+    for (int32_t axis = 2; axis < x->rank; axis++)
+        share /= (double)x->dims[axis];
+    const char *dy = rf_gradient_scale(to, rf_gradient_of(to, node, 0), share);
+    rf_gradient_give(to, node, 0, rf_gradient_expand(to, dy, x));
+    return RF_OK;
+}
+
+#define POOL_ROW(type_, class_, outputs_, attributes_, infer_, link_, cost_, evaluate_, lower_, gradient_) \
     const rf_op rf_op_##type_ = {                                                               \
         .type = #type_,                                                                         \
         .class = class_,                                                                        \
@@ -334,16 +415,18 @@ static bool lower_global_average(const rf_node *node, rf_task *task)
         .evaluate = evaluate_,                                                                  \
         .scratch = rf_pool_scratch,                                                             \
         .lower = lower_,                                                                        \
+        .gradient = gradient_,                                                                  \
     }
 
 POOL_ROW(MaxPool, RF_CLASS_MAX_POOL, 2, max_attributes, infer_max, link_windows, cost_max, rf_pool_max,
-         lower_max);
+         lower_max, gradient_max);
 POOL_ROW(AveragePool, RF_CLASS_AVERAGE_POOL, 1, average_attributes, infer_average, link_windows,
-         cost_average, rf_pool_average, lower_average);
-POOL_ROW(LpPool, RF_CLASS_AVERAGE_POOL, 1, lp_attributes, infer_lp, link_windows, cost_lp, rf_pool_lp, NULL);
+         cost_average, rf_pool_average, lower_average, gradient_average);
+POOL_ROW(LpPool, RF_CLASS_AVERAGE_POOL, 1, lp_attributes, infer_lp, link_windows, cost_lp, rf_pool_lp, NULL,
+         NULL);
 POOL_ROW(GlobalMaxPool, RF_CLASS_MAX_POOL, 1, NULL, infer_global, link_planes, cost_global_max, rf_pool_max,
-         lower_global_max);
+         lower_global_max, gradient_global_max);
 POOL_ROW(GlobalAveragePool, RF_CLASS_AVERAGE_POOL, 1, NULL, infer_global, link_planes,
-         cost_global_average, rf_pool_average, lower_global_average);
+         cost_global_average, rf_pool_average, lower_global_average, gradient_global_average);
 POOL_ROW(GlobalLpPool, RF_CLASS_AVERAGE_POOL, 1, global_lp_attributes, infer_global_lp, link_planes,
-         cost_global_lp, rf_pool_lp, NULL);
+         cost_global_lp, rf_pool_lp, NULL, NULL);

@@ -19,6 +19,7 @@
 
 #include "ops/checks.h"
 #include "ops/elementwise.h"
+#include "ops/gradient.h"
 #include "ops/table.h"
 #include "ops/task.h"
 
@@ -192,23 +193,85 @@ LOWER(lower_min, RF_REDUCE_MIN)
 LOWER(lower_sum_square, RF_REDUCE_SUM_SQUARE)
 LOWER(lower_l2, RF_REDUCE_L2)
 
-#define REDUCE(type_, cost_, evaluate_, lower_)                                                 \
+/* A tensor of the output's elements, of the input's shape. */
+static const char *spread(const rf_node *node, rf_gradient *to, const char *name)
+{
+    const rf_reduction *axes = node->state;
+    rf_shape kept = node->inputs[0]->shape;
+    for (int32_t axis = 0; axis < kept.rank; axis++)
+        if (rf_reduction_takes(axes, axis))
+            kept.dims[axis] = 1;
+    if (!axes->keepdims)
+        name = rf_gradient_reshape(to, name, &kept);
+    return rf_gradient_expand(to, name, &node->inputs[0]->shape);
+}
+
+static rf_status gradient_sum(const rf_node *node, rf_gradient *to)
+{
+    rf_gradient_give(to, node, 0, spread(node, to, rf_gradient_of(to, node, 0)));
+    return RF_OK;
+}
+
+static rf_status gradient_mean(const rf_node *node, rf_gradient *to)
+{
+    const rf_reduction *axes = node->state;
+    const char *dy = rf_gradient_scale(to, rf_gradient_of(to, node, 0), 1.0 / (double)axes->count);
+    rf_gradient_give(to, node, 0, spread(node, to, dy));
+    return RF_OK;
+}
+
+static rf_status gradient_sum_square(const rf_node *node, rf_gradient *to)
+{
+    const char *twice = rf_gradient_scale(to, rf_gradient_of(to, node, 0), 2);
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", spread(node, to, twice), node->inputs[0]->name));
+    return RF_OK;
+}
+
+/* x / y, from each. */
+static rf_status gradient_l2(const rf_node *node, rf_gradient *to)
+{
+    const char *share = rf_gradient_two(to, "Div", rf_gradient_of(to, node, 0), node->outputs[0]->name);
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", spread(node, to, share), node->inputs[0]->name));
+    return RF_OK;
+}
+
+static rf_status gradient_log_sum_exp(const rf_node *node, rf_gradient *to)
+{
+    const char *lower = rf_gradient_two(to, "Sub", node->inputs[0]->name, spread(node, to, node->outputs[0]->name));
+    const char *dy = spread(node, to, rf_gradient_of(to, node, 0));
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", dy, rf_gradient_one(to, "Exp", lower)));
+    return RF_OK;
+}
+
+/* Elements that hold the extreme share dy in equal parts. */
+static rf_status gradient_extreme(const rf_node *node, rf_gradient *to)
+{
+    const rf_reduction *axes = node->state;
+    const char *equal = rf_gradient_two(to, "Equal", node->inputs[0]->name, spread(node, to, node->outputs[0]->name));
+    const char *mask = rf_gradient_layer(to, "Cast", RF_NAMES(equal), RF_ATTRIBUTES(RF_INT("to", RF_FLOAT32)));
+    const char *holders = rf_gradient_sum(to, mask, axes->set, axes->keepdims);
+    const char *share = rf_gradient_two(to, "Div", rf_gradient_of(to, node, 0), holders);
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", mask, spread(node, to, share)));
+    return RF_OK;
+}
+
+#define REDUCE(type_, cost_, evaluate_, lower_, gradient_)                                      \
     const rf_op rf_op_##type_ = {                                                               \
         .type = #type_, .class = RF_CLASS_REDUCTION,                                            \
         .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,                   \
         .attributes = reduce_attributes, .defaults = &reduce_defaults,                          \
         .params_size = sizeof(reduce_params),                                                   \
         .infer = infer_reduce, .link = rf_reduction_link, .cost = (cost_),                      \
-        .evaluate = (evaluate_), .lower = (lower_),                                             \
+        .evaluate = (evaluate_), .lower = (lower_), .gradient = (gradient_),                    \
     };
 
-REDUCE(ReduceSum, cost_joining_additions, rf_reduce_sum, lower_sum)
-REDUCE(ReduceMean, cost_mean, rf_reduce_mean, lower_mean)
-REDUCE(ReduceProd, cost_prod, rf_reduce_prod, NULL)
-REDUCE(ReduceMin, cost_extreme, rf_reduce_min, lower_min)
-REDUCE(ReduceMax, cost_extreme, rf_reduce_max, lower_max)
-REDUCE(ReduceL1, cost_joining_additions, rf_reduce_l1, NULL)
-REDUCE(ReduceL2, cost_l2, rf_reduce_l2, lower_l2)
-REDUCE(ReduceSumSquare, cost_sum_square, rf_reduce_sum_square, lower_sum_square)
-REDUCE(ReduceLogSum, cost_log_sum, rf_reduce_log_sum, NULL)
-REDUCE(ReduceLogSumExp, cost_log_sum_exp, rf_reduce_log_sum_exp, NULL)
+REDUCE(ReduceSum, cost_joining_additions, rf_reduce_sum, lower_sum, gradient_sum)
+REDUCE(ReduceMean, cost_mean, rf_reduce_mean, lower_mean, gradient_mean)
+REDUCE(ReduceProd, cost_prod, rf_reduce_prod, NULL, NULL)
+REDUCE(ReduceMin, cost_extreme, rf_reduce_min, lower_min, gradient_extreme)
+REDUCE(ReduceMax, cost_extreme, rf_reduce_max, lower_max, gradient_extreme)
+REDUCE(ReduceL1, cost_joining_additions, rf_reduce_l1, NULL, NULL)
+REDUCE(ReduceL2, cost_l2, rf_reduce_l2, lower_l2, gradient_l2)
+REDUCE(ReduceSumSquare, cost_sum_square, rf_reduce_sum_square, lower_sum_square, gradient_sum_square)
+REDUCE(ReduceLogSum, cost_log_sum, rf_reduce_log_sum, NULL, NULL)
+REDUCE(ReduceLogSumExp, cost_log_sum_exp, rf_reduce_log_sum_exp, NULL, gradient_log_sum_exp)

@@ -7,6 +7,7 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/regroup.h"
 #include "ops/task.h"
 
@@ -119,6 +120,7 @@ const rf_op rf_op_Reshape = {
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = reshape_attributes, .defaults = &reshape_defaults, .params_size = sizeof(reshape_params),
     .infer = infer_reshape, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
+    .gradient = rf_gradient_same,
 };
 
 /* ---- Flatten ---------------------------------------------------------------------------- */
@@ -156,6 +158,7 @@ const rf_op rf_op_Flatten = {
     .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,
     .attributes = flatten_attributes, .defaults = &flatten_defaults, .params_size = sizeof(flatten_params),
     .infer = infer_flatten, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
+    .gradient = rf_gradient_same,
 };
 
 /* ---- Squeeze and Unsqueeze -------------------------------------------------------------- */
@@ -198,6 +201,7 @@ const rf_op rf_op_Squeeze = {
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = axes_attributes, .defaults = &axes_defaults, .params_size = sizeof(axes_params),
     .infer = infer_squeeze, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
+    .gradient = rf_gradient_same,
 };
 
 static rf_status infer_unsqueeze(rf_node *node)
@@ -226,4 +230,5 @@ const rf_op rf_op_Unsqueeze = {
     .min_inputs = 1, .max_inputs = 2, .min_outputs = 1, .max_outputs = 1,
     .attributes = axes_attributes, .defaults = &axes_defaults, .params_size = sizeof(axes_params),
     .infer = infer_unsqueeze, .link = link_reshape, .evaluate = evaluate_view, .lower = lower_view,
+    .gradient = rf_gradient_same,
 };

@@ -6,6 +6,7 @@
 
 #include "ops/checks.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/moving.h"
 #include "ops/task.h"
 
@@ -153,12 +154,45 @@ static bool lower_slice(const rf_node *node, rf_task *task)
     return rf_is_movable(node);
 }
 
+/* `name` with step - 1 zeros after each index of an axis. */
+static const char *spread(rf_gradient *to, const char *name, rf_shape *shape, int32_t axis, int64_t step)
+{
+    int64_t begin[RF_MAX_RANK] = {0}, end[RF_MAX_RANK] = {0};
+    rf_shape split = {.rank = shape->rank + 1};
+    for (int32_t k = 0; k < split.rank; k++)
+        split.dims[k] = k <= axis ? shape->dims[k] : k == axis + 1 ? 1 : shape->dims[k - 1];
+    end[axis + 1] = step - 1;
+    name = rf_gradient_pad(to, rf_gradient_reshape(to, name, &split), split.rank, begin, end);
+    shape->dims[axis] *= step;
+    return rf_gradient_reshape(to, name, shape);
+}
+
+static rf_status gradient_slice(const rf_node *node, rf_gradient *to)
+{
+    const slice *bounds = node->state;
+    const rf_shape *in = &node->inputs[0]->shape;
+    rf_shape shape = node->outputs[0]->shape;
+    const char *dx = rf_gradient_of(to, node, 0);
+    int64_t begin[RF_MAX_RANK], end[RF_MAX_RANK];
+    for (int32_t axis = 0; axis < in->rank; axis++) {
+        if (bounds->step[axis] < 1 || (bounds->step[axis] > 1 && in->rank == RF_MAX_RANK))
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient for a step of %lld along axis %d",
+                                (long long)bounds->step[axis], (int)axis);
+        if (bounds->step[axis] > 1)
+            dx = spread(to, dx, &shape, axis, bounds->step[axis]);
+        begin[axis] = bounds->start[axis];
+        end[axis] = in->dims[axis] - begin[axis] - shape.dims[axis];
+    }
+    rf_gradient_give(to, node, 0, rf_gradient_pad(to, dx, in->rank, begin, end));
+    return RF_OK;
+}
+
 const rf_op rf_op_Slice = {
     .type = "Slice", .class = RF_CLASS_OTHER,
     .min_inputs = 1, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
     .attributes = slice_attributes, .defaults = &slice_defaults, .params_size = sizeof(slice_params),
     .infer = infer_slice, .link = link_slice, .evaluate = evaluate_slice,
-    .lower = lower_slice,
+    .lower = lower_slice, .gradient = gradient_slice,
 };
 
 /* ---- Gather ----------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "ops/doubles.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/lanes.h"
 #include "ops/operands.h"
 #include "ops/softmax.h"
@@ -233,7 +234,36 @@ static bool lower_log_softmax(const rf_node *node, rf_task *task)
     return lower_groups(node, task, true);
 }
 
-#define SOFTMAX(type_, cost_, evaluate_, lower_)                                 \
+static uint32_t group_set(const rf_node *node)
+{
+    int32_t first, end;
+    uint32_t set = 0;
+    group_axes(node, &first, &end);
+    for (int32_t axis = first; axis < end; axis++)
+        set |= UINT32_C(1) << axis;
+    return set;
+}
+
+/* y (dy - sum(y dy)) over each group. */
+static rf_status gradient_softmax(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0), *y = node->outputs[0]->name;
+    const char *sum = rf_gradient_sum(to, rf_gradient_two(to, "Mul", y, dy), group_set(node), true);
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Mul", y, rf_gradient_two(to, "Sub", dy, sum)));
+    return RF_OK;
+}
+
+/* dy - exp(y) sum(dy) over each group. */
+static rf_status gradient_log_softmax(const rf_node *node, rf_gradient *to)
+{
+    const char *dy = rf_gradient_of(to, node, 0), *y = node->outputs[0]->name;
+    const char *sum = rf_gradient_sum(to, dy, group_set(node), true);
+    const char *share = rf_gradient_two(to, "Mul", rf_gradient_one(to, "Exp", y), sum);
+    rf_gradient_give(to, node, 0, rf_gradient_two(to, "Sub", dy, share));
+    return RF_OK;
+}
+
+#define SOFTMAX(type_, cost_, evaluate_, lower_, gradient_)                      \
     const rf_op rf_op_##type_ = {                                                \
         .type = #type_, .class = RF_CLASS_SOFTMAX,                               \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,    \
@@ -241,8 +271,9 @@ static bool lower_log_softmax(const rf_node *node, rf_task *task)
         .params_size = sizeof(softmax_params),                                   \
         .infer = infer_softmax, .link = link_softmax, .cost = (cost_),           \
         .evaluate = (evaluate_), .scratch = scratch_softmax, .lower = (lower_),  \
+        .gradient = (gradient_),                                                 \
     };
 
-SOFTMAX(Softmax, cost_softmax, evaluate_softmax, lower_softmax)
-SOFTMAX(LogSoftmax, cost_log_softmax, evaluate_log_softmax, lower_log_softmax)
-SOFTMAX(Hardmax, cost_hardmax, evaluate_hardmax, NULL)
+SOFTMAX(Softmax, cost_softmax, evaluate_softmax, lower_softmax, gradient_softmax)
+SOFTMAX(LogSoftmax, cost_log_softmax, evaluate_log_softmax, lower_log_softmax, gradient_log_softmax)
+SOFTMAX(Hardmax, cost_hardmax, evaluate_hardmax, NULL, NULL)

@@ -14,6 +14,7 @@
 #include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 
 static int64_t abs_int(const rf_node *node, int64_t x)
 {
@@ -87,7 +88,7 @@ static rf_status infer_bitwise_not(rf_node *node)
     return rf_infer_same(node);
 }
 
-#define ROW(type_, infer_, ints_, floats_, counter_, cost_, lower_)                   \
+#define ROW(type_, infer_, ints_, floats_, counter_, cost_, lower_, gradient_)        \
     static rf_status evaluate_##type_(rf_node *node)                                  \
     {                                                                                 \
         rf_fold_one one = {.ints = (ints_), .floats = (floats_), .counter = (counter_)}; \
@@ -97,6 +98,7 @@ static rf_status infer_bitwise_not(rf_node *node)
         .type = #type_, .class = RF_CLASS_ELEMENTWISE,                                \
         .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, .max_outputs = 1,         \
         .infer = (infer_), .cost = (cost_), .evaluate = evaluate_##type_, .lower = (lower_), \
+        .gradient = (gradient_),                                                      \
     };
 #define EXPANDED_ROW(...) ROW(__VA_ARGS__)
 
@@ -106,8 +108,12 @@ static rf_status infer_bitwise_not(rf_node *node)
     {                                                                                 \
         return rf_lower_map(node, (function_), 0, 0, task);                           \
     }                                                                                 \
-    EXPANDED_ROW(type_, rf_infer_same, ints_, rf_map_real(function_), counts_, lower_##type_)
-#define UNARY(type_, infer_, ints_, floats_, counts_) EXPANDED_ROW(type_, infer_, ints_, floats_, counts_, NULL)
+    static rf_status gradient_##type_(const rf_node *node, rf_gradient *to)           \
+    {                                                                                 \
+        return rf_gradient_slope(to, node, #type_, 0, 0, false);                      \
+    }                                                                                 \
+    EXPANDED_ROW(type_, rf_infer_same, ints_, rf_map_real(function_), counts_, lower_##type_, gradient_##type_)
+#define UNARY(type_, infer_, ints_, floats_, counts_) EXPANDED_ROW(type_, infer_, ints_, floats_, counts_, NULL, NULL)
 
 MAP(Abs, RF_MAP_ABS, abs_int, NOTHING)
 MAP(Neg, RF_MAP_NEGATE, neg_int, NOTHING)
