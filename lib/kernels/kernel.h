@@ -31,6 +31,12 @@ typedef struct rf_kernel_call {
     size_t begin, end;  /* units to do */
 } rf_kernel_call;
 
+/* What `pack` reads: weights as ONNX orders them, at any alignment, and NULL or a bias for each output channel. */
+typedef struct rf_unpacked {
+    const void *weights;
+    const float *bias;
+} rf_unpacked;
+
 typedef struct rf_work {
     const char *algorithm; /* static text for reports, such as "direct 14x32" */
     const void *plan;      /* the kernel's own, in the arena that its maker was given */
@@ -39,9 +45,10 @@ typedef struct rf_work {
     size_t grain;          /* units worth handing to a worker at once; at least 1 */
     uint64_t scratch_bytes; /* for each worker */
     uint64_t packed_bytes; /* 0: no weights to prepare */
-    void (*pack)(const void *plan, void *packed);
+    rf_unpacked unpacked;  /* the spec's; `pack` is given others of the same shapes where those are NULL */
+    void (*pack)(const void *plan, const rf_unpacked *from, void *packed);
     size_t packing_parts;  /* 0, or the parts that `pack` can be done in instead, in any order or at once */
-    void (*pack_part)(const void *plan, void *packed, size_t part);
+    void (*pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
     uint64_t operations;   /* about how many multiply-adds in all, to decide whether threads pay */
     uint64_t packing;      /* tells apart what `pack` makes of a layer's weights for different extents of its
                               tensors, where `algorithm` does not; 0 where it makes the same */
@@ -60,7 +67,9 @@ typedef struct rf_convolution_spec {
     bool transposed;
     int64_t groups;
     rf_strided input, output, residual;
-    const void *weights; /* float32 as ONNX orders them, any alignment; alive as long as the model */
+    const void *weights; /* float32 as ONNX orders them, any alignment; alive as long as the model. NULL where
+                            they are known only in a run, and so may the bias be: see rf_work.unpacked */
+    bool reversed;       /* of makers alone: a transposed convolution done as one that isn't, by its weights */
     const float *scale;  /* NULL, or a factor for each output channel's weights */
     const float *bias;   /* NULL, or one for each output channel */
     rf_epilogue epilogue;

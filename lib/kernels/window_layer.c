@@ -157,16 +157,12 @@ static float read_float(const void *from, int64_t i)
     return value;
 }
 
-float rf_layer_weight(const rf_window_layer *layer, int64_t group, int64_t output, int64_t input, int64_t tap)
+float rf_layer_weight(const rf_window_layer *layer, const void *weights, int64_t group, int64_t output, int64_t input,
+                      int64_t tap)
 {
     int64_t channel = group * layer->outputs + output;
-    int64_t row = layer->spec.transposed ? (group * layer->inputs + input) * layer->outputs + output
+    int64_t row = layer->spec.transposed || layer->spec.reversed ? (group * layer->inputs + input) * layer->outputs + output
                                          : channel * layer->inputs + input;
-    float weight = read_float(layer->spec.weights, row * layer->taps + tap);
+    float weight = read_float(weights, row * layer->taps + (layer->spec.reversed ? layer->taps - 1 - tap : tap));
     return layer->spec.scale ? (float)((double)weight * (double)layer->spec.scale[channel]) : weight;
-}
-
-float rf_layer_bias(const rf_window_layer *layer, int64_t channel)
-{
-    return layer->spec.bias ? layer->spec.bias[channel] : 0.0f;
 }

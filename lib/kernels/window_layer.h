@@ -43,8 +43,8 @@ rf_layer_spot rf_layer_spot_of(const rf_window_layer *layer, size_t unit);
 /* Moves on to the next unit; a division for each unit would take as long as its sums. */
 void rf_layer_next(const rf_window_layer *layer, rf_layer_spot *spot);
 
-/* The weight of one tap, scaled, and the bias of one output channel of all. */
-float rf_layer_weight(const rf_window_layer *layer, int64_t group, int64_t output, int64_t input, int64_t tap);
-float rf_layer_bias(const rf_window_layer *layer, int64_t channel);
+/* The weight of one tap, scaled. */
+float rf_layer_weight(const rf_window_layer *layer, const void *weights, int64_t group, int64_t output, int64_t input,
+                      int64_t tap);
 
 #endif

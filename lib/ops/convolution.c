@@ -318,8 +318,7 @@ static rf_status evaluate(rf_node *node)
 static bool lower(const rf_node *node, rf_task *task)
 {
     const rf_convolution *state = node->state;
-    const rf_value *weight = rf_input(node, 1), *bias = rf_input(node, 2);
-    if (node->inputs[0]->dtype != RF_FLOAT32 || !weight || !weight->constant || (bias && !bias->constant))
+    if (node->inputs[0]->dtype != RF_FLOAT32 || !rf_input(node, 1))
         return false;
     task->kind = RF_TASK_CONVOLUTION;
     memcpy(task->as.convolution.windows, state->windows, sizeof state->windows);

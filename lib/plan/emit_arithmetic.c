@@ -9,9 +9,10 @@
 #include "plan/plan.h"
 #include "plan/tuning.h"
 
-enum { MOST_OPERANDS = 4 };
+enum { MOST_OPERANDS = 5 };
 
-/* What a job reads and writes: inputs, then the output, then the residual and the factors. */
+/* What a job reads and writes: inputs, then the output, then the residual and the factors, then weights that
+ * are packed in the run. */
 typedef struct attempt {
     rf_plan *plan;
     const rf_job *job;
@@ -61,7 +62,7 @@ static bool try_convolution(attempt *it)
         .groups = job->task.as.convolution.groups,
         .input = *form_of(it, 0),
         .output = *form_of(it, 1),
-        .weights = job->inputs[1]->data,
+        .weights = rf_plan_has_constants(job) ? job->inputs[1]->data : NULL,
         .scale = it->scale,
         .bias = it->bias,
         .epilogue = epilogue_of(it),
@@ -267,6 +268,8 @@ static rf_status gather_operands(attempt *it, const manner *how)
         RF_TRY(rf_plan_slot(it->plan, job->residual, &it->slots[it->count++]));
     if (job->factors)
         RF_TRY(rf_plan_slot(it->plan, job->factors, &it->slots[it->count++]));
+    if (job->task.kind == RF_TASK_CONVOLUTION && !rf_plan_has_constants(job))
+        return RF_OK;
     if (job->task.kind == RF_TASK_CONVOLUTION)
         return prepare_bias(it, job->input_count > 2 ? job->inputs[2] : NULL, 1, job->output->shape.dims[1]);
     if (job->task.kind == RF_TASK_MATMUL)
@@ -318,6 +321,8 @@ static rf_status add(attempt *it)
     rf_job prepared = *it->job;
     prepared.scale = it->scale;
     prepared.shift = it->bias;
+    if (it->work.units && rf_plan_is_packed_in_run(&it->work))
+        RF_TRY(rf_plan_add_packing(it->plan, it->job, &it->work, &it->slots[it->count++]));
     if (it->job->task.kind != RF_TASK_MATMUL || it->inputs == 1)
         return rf_plan_add_step(it->plan, &prepared, &it->work, it->slots, it->count);
     rf_slot slots[MOST_OPERANDS] = {it->slots[0]};

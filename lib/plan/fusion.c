@@ -52,6 +52,8 @@ static int32_t scaled_axis(const rf_job *job)
         return job->map.function == RF_MAP_NONE ? 1 : -1;
     if (!sums_products(job) || job->residual || job->map.function != RF_MAP_NONE)
         return -1;
+    if (job->task.kind == RF_TASK_CONVOLUTION && !rf_plan_has_constants(job))
+        return -1; /* what it folds in, it folds into constants */
     return job->task.kind == RF_TASK_CONVOLUTION ? 1 : job->output->shape.rank - 1;
 }
 

@@ -17,6 +17,12 @@ bool rf_plan_follows_axis(const rf_value *value, const rf_shape *output, int32_t
     return true;
 }
 
+bool rf_plan_has_constants(const rf_job *job)
+{
+    const rf_value *weight = job->inputs[1], *bias = job->input_count > 2 ? job->inputs[2] : NULL;
+    return weight->data && (!bias || bias->data);
+}
+
 /* Whether the elements of all outputs are known already. */
 static bool is_folded(const rf_node *node)
 {
@@ -37,13 +43,6 @@ static bool is_float(const rf_node *node)
 static bool is_eight_bits(rf_dtype dtype)
 {
     return dtype == RF_INT8 || dtype == RF_UINT8;
-}
-
-/* Weights are prepared before running. */
-static bool has_weights(const rf_node *node)
-{
-    const rf_value *weight = rf_input(node, 1), *bias = rf_input(node, 2);
-    return weight && weight->data && (!bias || bias->data);
 }
 
 static bool puts_out_one(const rf_node *node)
@@ -69,7 +68,7 @@ static bool is_lowered(const rf_node *node, rf_task *task)
         return true;
     if (task->kind == RF_TASK_INTEGER_SUM)
         return rf_plan_knows_integer_sum(&task->as.integer_sum);
-    return is_float(node) && (task->kind != RF_TASK_CONVOLUTION || has_weights(node));
+    return is_float(node);
 }
 
 static rf_value *first_output(const rf_node *node)

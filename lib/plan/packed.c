@@ -212,9 +212,9 @@ static void pack_part(const entry *from, size_t part)
 {
     const rf_work *work = &from->work;
     if (work->packing_parts)
-        work->pack_part(work->plan, from->packed, part);
+        work->pack_part(work->plan, &work->unpacked, from->packed, part);
     else
-        work->pack(work->plan, from->packed);
+        work->pack(work->plan, &work->unpacked, from->packed);
 }
 
 static void take_parts(void *argument, size_t worker)

@@ -52,7 +52,8 @@ typedef struct rf_step {
     const char *type, *fused;  /* for reports */
     rf_shape shape;
     rf_work work;              /* of a kernel */
-    const void *packed;
+    const void *packed;        /* NULL with `packed_last`: the last operand is the packed weights */
+    bool packed_last;
     rf_operand *operands;      /* of a reference: inputs that are not omitted, then such outputs */
     uint32_t operand_count;
 } rf_step;
@@ -133,6 +134,9 @@ void rf_plan_count_readers(rf_plan *plan);
 /* Whether a value's elements are known and lie along one axis of `output`, or are a single one. */
 bool rf_plan_follows_axis(const rf_value *value, const rf_shape *output, int32_t axis);
 
+/* Whether the numbers that a convolution multiplies by and adds are all known. */
+bool rf_plan_has_constants(const rf_job *job);
+
 /* fusion.c */
 rf_status rf_plan_fuse(rf_plan *plan);
 /* The job that makes a value which only one job reads; NULL for none. */
@@ -169,6 +173,17 @@ rf_status rf_plan_add_step(rf_plan *plan, const rf_job *job, const rf_work *work
                            uint32_t count);
 rf_status rf_plan_add_reference(rf_plan *plan, const rf_job *job);
 rf_status rf_plan_add_copy(rf_plan *plan, const rf_job *job, const rf_slot *from, const rf_slot *to);
+/* One that only makes ready what a job's own step reads. */
+rf_status rf_plan_add_silent_step(rf_plan *plan, const rf_job *job, const rf_work *work, const rf_slot *slots,
+                                  uint32_t count);
+/* A value's elements row by row without gaps, copied where they don't lie so. */
+rf_status rf_plan_dense_slot(rf_plan *plan, const rf_job *job, const rf_value *value, rf_slot *slot);
+
+/* pack_step.c */
+/* Whether a kernel's weights are known only in a run: its step's last operand is where they are packed. */
+bool rf_plan_is_packed_in_run(const rf_work *work);
+/* Adds the step that packs inputs 1 and 2 of a job for `work`. */
+rf_status rf_plan_add_packing(rf_plan *plan, const rf_job *job, const rf_work *work, rf_slot *packed);
 
 /* emit_moving.c: jobs that only move elements. */
 rf_status rf_plan_emit_moving(rf_plan *plan, const rf_job *job);

@@ -55,7 +55,8 @@ static rf_packing packing_of(const rf_plan *plan, const rf_job *job)
 
 static rf_status pack(rf_plan *plan, const rf_job *job, rf_step *step)
 {
-    if (!step->work.packed_bytes)
+    step->packed_last = rf_plan_is_packed_in_run(&step->work);
+    if (!step->work.packed_bytes || step->packed_last)
         return RF_OK;
     RF_TRY(check_packed(plan, job, &step->work));
     const rf_packing wanted = packing_of(plan, job);
@@ -107,6 +108,17 @@ rf_status rf_plan_add_step(rf_plan *plan, const rf_job *job, const rf_work *work
     return set_operands(plan, step, slots, count);
 }
 
+rf_status rf_plan_add_silent_step(rf_plan *plan, const rf_job *job, const rf_work *work, const rf_slot *slots,
+                                  uint32_t count)
+{
+    RF_TRY(rf_plan_add_step(plan, job, work, slots, count));
+    if (work->units) {
+        plan->steps[plan->step_count - 1].type = "";
+        plan->steps[plan->step_count - 1].fused = "";
+    }
+    return RF_OK;
+}
+
 rf_status rf_plan_add_copy(rf_plan *plan, const rf_job *job, const rf_slot *from, const rf_slot *to)
 {
     rf_copy_spec spec = {.element_bytes = rf_dtype_bits(from->dtype) / 8, .input = from->form, .output = to->form};
@@ -117,12 +129,7 @@ rf_status rf_plan_add_copy(rf_plan *plan, const rf_job *job, const rf_slot *from
                                               "tensor '%.100s' of type %s cannot be moved", job->output->name,
                                               rf_dtype_name(from->dtype));
     rf_slot slots[] = {*from, *to};
-    RF_TRY(rf_plan_add_step(plan, job, &work, slots, 2));
-    if (work.units) {
-        plan->steps[plan->step_count - 1].type = "";
-        plan->steps[plan->step_count - 1].fused = "";
-    }
-    return RF_OK;
+    return rf_plan_add_silent_step(plan, job, &work, slots, 2);
 }
 
 static bool is_computable(const rf_value *value)
@@ -147,8 +154,8 @@ static rf_status check_reference(const rf_node *node, uint64_t *scratch)
     return RF_OK;
 }
 
-/* An operand of a reference: row-major without gaps. */
-static rf_status dense_input(rf_plan *plan, const rf_job *job, const rf_value *value, rf_slot *slot)
+/* As references read their operands. */
+rf_status rf_plan_dense_slot(rf_plan *plan, const rf_job *job, const rf_value *value, rf_slot *slot)
 {
     RF_TRY(rf_plan_slot(plan, value, slot));
     if (rf_strided_is_dense(&slot->form))
@@ -179,7 +186,7 @@ rf_status rf_plan_add_reference(rf_plan *plan, const rf_job *job)
         return rf_plan_no_memory(plan);
     for (uint32_t i = 0; i < node->input_count; i++)
         if (node->inputs[i])
-            RF_TRY(dense_input(plan, job, node->inputs[i], &slots[count++]));
+            RF_TRY(rf_plan_dense_slot(plan, job, node->inputs[i], &slots[count++]));
     uint32_t first_output = count;
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i])

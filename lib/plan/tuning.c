@@ -241,7 +241,7 @@ static bool prepare(contender *one)
     one->packed = take_aligned(&one->arena, one->work.packed_bytes);
     one->scratch = one->packed ? take_aligned(&one->arena, one->work.scratch_bytes) : NULL;
     if (one->scratch && one->work.pack)
-        one->work.pack(one->work.plan, one->packed);
+        one->work.pack(one->work.plan, &one->work.unpacked, one->packed);
     return one->scratch;
 }
 
@@ -339,7 +339,7 @@ static int32_t choose(rf_plan *plan, const rf_convolution_spec *spec)
 int32_t rf_plan_tune(rf_plan *plan, const rf_convolution_spec *spec)
 {
     rf_tuner *tuner = plan->tuner;
-    if (!tuner || spec->groups != 1 || spec->transposed || tuner->finding_count == MOST_KNOWN)
+    if (!tuner || !spec->weights || spec->groups != 1 || spec->transposed || tuner->finding_count == MOST_KNOWN)
         return 0;
     const finding *known = find(tuner, spec);
     if (known || now() >= tuner->end)

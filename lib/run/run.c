@@ -39,9 +39,10 @@ static void *const *data_of(const rf_session *session, size_t s)
 void rf_run_units(rf_session *session, size_t s, size_t worker, size_t begin, size_t end)
 {
     const rf_step *step = &session->model->plan.steps[s];
+    void *const *data = data_of(session, s);
     rf_kernel_call call = {
-        .data = data_of(session, s), .packed = step->packed, .scratch = scratch_of(session, worker), .begin = begin,
-        .end = end,
+        .data = data, .packed = step->packed_last ? data[step->operand_count - 1] : step->packed,
+        .scratch = scratch_of(session, worker), .begin = begin, .end = end,
     };
     step->work.run(step->work.plan, &call);
 }

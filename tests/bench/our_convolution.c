@@ -118,7 +118,7 @@ static bool fill_set(const our_convolution *our, const convolution_case *problem
     if (!set->data[0] || !set->data[1] || (our->work.packed_bytes && !set->packed))
         return false;
     if (our->work.packed_bytes)
-        our->work.pack(our->work.plan, set->packed);
+        our->work.pack(our->work.plan, &our->work.unpacked, set->packed);
     memcpy(set->data[0], problem->input, problem->input_floats * sizeof(float));
     /* So that no timed run is the first to touch a page. */
     memset(set->data[1], 0, problem->output_floats * sizeof(float));

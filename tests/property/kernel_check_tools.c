@@ -252,6 +252,21 @@ bool check_wanted(const char *name)
 
 /* ---- Runs ------------------------------------------------------------------------------- */
 
+bool check_make_convolution(bool (*make)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work),
+                            const rf_convolution_spec *spec, bool in_run, rf_arena *arena, rf_work *work)
+{
+    rf_convolution_spec known = *spec;
+    if (in_run) {
+        known.weights = NULL;
+        known.bias = NULL;
+    }
+    if (!make(&known, arena, work))
+        return false;
+    if (in_run)
+        work->unpacked = (rf_unpacked){spec->weights, spec->bias};
+    return true;
+}
+
 /* Memory aligned as kernels may expect, its end at a guard unless the size is no multiple of 64. */
 static check_buffer aligned(uint64_t bytes, int byte)
 {
@@ -298,7 +313,7 @@ static check_buffer packed_for(const rf_work *work)
 {
     check_buffer packed = aligned(work->packed_bytes, 0xff);
     if (work->packed_bytes)
-        work->pack(work->plan, packed.data);
+        work->pack(work->plan, &work->unpacked, packed.data);
     check_buffer_protect(&packed);
     return packed;
 }
@@ -311,7 +326,7 @@ static void check_parts(check_random *random, const rf_work *work, const check_b
     check_buffer again = aligned(work->packed_bytes, 0xff);
     size_t first = (size_t)check_between(random, 0, (int64_t)work->packing_parts - 1);
     for (size_t i = 0; i < work->packing_parts; i++)
-        work->pack_part(work->plan, again.data, (first + i) % work->packing_parts);
+        work->pack_part(work->plan, &work->unpacked, again.data, (first + i) % work->packing_parts);
     if (memcmp(packed->data, again.data, work->packed_bytes) != 0)
         fail_msg("%s: packed in %zu parts, weights are others", work->algorithm, work->packing_parts);
     check_buffer_free(&again);

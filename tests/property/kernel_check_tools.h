@@ -109,6 +109,10 @@ bool check_wanted(const char *name);
 
 /* ---- Runs ------------------------------------------------------------------------------- */
 
+/* Makes a convolution's kernel; where `in_run`, by a maker that doesn't know the weights and the bias. */
+bool check_make_convolution(bool (*make)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work),
+                            const rf_convolution_spec *spec, bool in_run, rf_arena *arena, rf_work *work);
+
 /* Packs and runs all units at once, or in random pieces in random order, with scratch that holds NaN. In pieces,
  * the weights are also packed in parts, where they can be. */
 void check_run(check_random *random, const rf_work *work, void *const *data, bool in_pieces);

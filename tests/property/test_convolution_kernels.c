@@ -30,6 +30,7 @@ typedef struct problem {
     rf_convolution_spec convolution;
     rf_matmul_spec matmul;
     bool integers, has_other;
+    bool in_run;   /* makers don't know weights and bias */
     bool bfloat16; /* what is multiplied is rounded first */
     double *expected, *bounds, *magnitudes; /* row-major */
 } problem;
@@ -40,9 +41,10 @@ static void make_weights(check_random *random, problem *p, int64_t count)
     size_t bytes = (size_t)count * sizeof(float), odd = (size_t)check_between(random, 0, 3);
     p->weights = check_buffer_make(bytes + odd, check_next(random) & 1);
     char *at = p->weights.data + (p->weights.data == p->weights.pages + p->weights.page ? odd : 0);
+    int64_t strange = p->in_run && count && check_one_in(random, 4) ? check_between(random, 0, count - 1) : -1;
     for (int64_t i = 0; i < count; i++) {
         float w = check_float(random, p->integers);
-        if (!p->integers && check_one_in(random, 20000))
+        if (i == strange || (!p->integers && check_one_in(random, 20000)))
             w = check_next(random) & 1 ? INFINITY : NAN;
         memcpy(at + (size_t)i * sizeof w, &w, sizeof w);
     }
@@ -266,7 +268,8 @@ static void random_extras(check_random *random, problem *p, int64_t columns, rf_
 
 static problem random_convolution(check_random *random, bool bfloat16)
 {
-    problem p = {.integers = check_one_in(random, 3), .bfloat16 = bfloat16};
+    problem p = {.integers = check_one_in(random, 3), .bfloat16 = bfloat16,
+                 .in_run = !bfloat16 && check_one_in(random, 3)};
     rf_convolution_spec *spec = &p.convolution;
     int64_t in[RF_MAX_RANK], out[RF_MAX_RANK], weights;
     int32_t order[RF_MAX_RANK], rank;
@@ -299,7 +302,7 @@ static problem random_convolution(check_random *random, bool bfloat16)
 
 static bool make_convolution(const rf_kernels *kernels, const problem *p, rf_arena *arena, rf_work *work)
 {
-    return kernels->convolution(&p->convolution, arena, work);
+    return check_make_convolution(kernels->convolution, &p->convolution, p->in_run, arena, work);
 }
 
 static void check_convolutions(check_random *random, bool bfloat16)

@@ -27,6 +27,7 @@ typedef struct problem {
     check_buffer weights;
     float *scale, *bias;
     bool pool, integers;
+    bool in_run; /* makers don't know weights and bias */
     rf_convolution_spec convolution;
     rf_pool_spec pooling;
     double *expected, *bounds, *magnitudes; /* row-major */
@@ -77,7 +78,8 @@ static void compare(check_random *random, const problem *p, const check_tensor *
 
 static bool make(const rf_kernels *kernels, const problem *p, rf_arena *arena, rf_work *work)
 {
-    return p->pool ? kernels->pool(&p->pooling, arena, work) : kernels->convolution(&p->convolution, arena, work);
+    return p->pool ? kernels->pool(&p->pooling, arena, work)
+                   : check_make_convolution(kernels->convolution, &p->convolution, p->in_run, arena, work);
 }
 
 /* What the layer is, where the kernel's name alone doesn't say. */

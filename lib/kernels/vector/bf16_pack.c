@@ -79,14 +79,15 @@ static void pack_outputs(const packing *at)
     }
 }
 
-static void pack_panel(const rf_direct_plan *plan, float *packed, int64_t panel)
+static void pack_panel(const rf_direct_plan *plan, const rf_unpacked *from, float *packed, int64_t panel)
 {
     const rf_direct_spec *spec = &plan->spec;
     int64_t outputs = rf_direct_panel_outputs(plan, panel);
     packing at = {.plan = plan, .lanes = rf_direct_panel_vectors(plan, panel) * RF_LANES};
     for (int64_t v = 0; v < outputs; v += RF_LANES) {
         int64_t first = panel * rf_direct_panel(plan) + v;
-        at.weights = (const char *)spec->weights + first * spec->weight_output * (int64_t)sizeof(float);
+        at.weights = (const char *)from->weights
+                     + (spec->weight_first + first * spec->weight_output) * (int64_t)sizeof(float);
         at.to = packed + (plan->panels + panel * plan->depth) * rf_direct_panel(plan) + v;
         at.outputs = rf_min(outputs - v, RF_LANES);
         for (int64_t lane = 0; lane < at.outputs; lane++)
@@ -95,23 +96,22 @@ static void pack_panel(const rf_direct_plan *plan, float *packed, int64_t panel)
     }
 }
 
-static void pack_bias(const rf_direct_plan *plan, float *packed)
+static void pack_bias(const rf_direct_plan *plan, const float *bias, float *packed)
 {
-    const rf_direct_spec *spec = &plan->spec;
     for (int64_t k = 0; k < plan->panels * rf_direct_panel(plan); k++)
-        packed[k] = spec->bias && k < spec->outputs ? spec->bias[k] : 0.0f;
+        packed[k] = bias && k < plan->spec.outputs ? bias[k] : 0.0f;
 }
 
-void RF_ISA_NAME(rf_bf16_pack_part)(const void *given, void *packed, size_t part)
+void RF_ISA_NAME(rf_bf16_pack_part)(const void *given, const rf_unpacked *from, void *packed, size_t part)
 {
     if (part == 0)
-        pack_bias(given, packed);
-    pack_panel(given, packed, (int64_t)part);
+        pack_bias(given, from->bias, packed);
+    pack_panel(given, from, packed, (int64_t)part);
 }
 
-void RF_ISA_NAME(rf_bf16_pack)(const void *given, void *packed)
+void RF_ISA_NAME(rf_bf16_pack)(const void *given, const rf_unpacked *from, void *packed)
 {
     const rf_direct_plan *plan = given;
     for (int64_t panel = 0; panel < plan->panels; panel++)
-        RF_ISA_NAME(rf_bf16_pack_part)(plan, packed, (size_t)panel);
+        RF_ISA_NAME(rf_bf16_pack_part)(plan, from, packed, (size_t)panel);
 }

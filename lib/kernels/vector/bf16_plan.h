@@ -32,8 +32,8 @@ static inline int64_t rf_bf16_pairs(const rf_direct_plan *plan)
 void RF_ISA_NAME(rf_bf16_stage)(const rf_direct_plan *plan, const rf_bf16_block *box, const float *input, float *to);
 
 /* First the bias, padded to whole panels, then for each panel [tap][pair of channels][lane]. */
-void RF_ISA_NAME(rf_bf16_pack)(const void *plan, void *packed);
-void RF_ISA_NAME(rf_bf16_pack_part)(const void *plan, void *packed, size_t part); /* one for each panel */
+void RF_ISA_NAME(rf_bf16_pack)(const void *plan, const rf_unpacked *from, void *packed);
+void RF_ISA_NAME(rf_bf16_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part); /* one for each panel */
 
 void RF_ISA_NAME(rf_bf16_run)(const void *plan, const rf_kernel_call *call);
 

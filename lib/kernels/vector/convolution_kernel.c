@@ -6,6 +6,16 @@
 #include "kernels/vector/makers.h"
 #include "kernels/vector/winograd_convolution.h"
 
+/* By weights [C_in, C_out, taps] from the last tap to the first. */
+static void reverse(rf_direct_spec *direct, int64_t taps)
+{
+    direct->weight_first = taps - 1;
+    direct->weight_channel = taps * direct->outputs;
+    direct->weight_output = taps;
+    for (int32_t k = 0; k < direct->axes; k++)
+        direct->axis[k].weight = -direct->axis[k].weight;
+}
+
 /* What the direct kernel takes a convolution for. */
 static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
 {
@@ -16,8 +26,8 @@ static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
         return false;
     *direct = (rf_direct_spec){
         .axes = spec->axes + 1, .channels = input->dims[1], .outputs = output->dims[1],
-        .input_channel = input->strides[1], .weights = spec->weights, .scale = spec->scale,
-        .bias = spec->bias, .alpha = 1.0, .epilogue = spec->epilogue, .factors = spec->factors,
+        .input_channel = input->strides[1], .unpacked = {spec->weights, spec->bias},
+        .scale = spec->scale, .alpha = 1.0, .epilogue = spec->epilogue, .factors = spec->factors,
         .factor_stride = spec->factor_stride,
     };
     direct->axis[0].window = (rf_window){input->dims[0], output->dims[0], 1, 1, 1, 0, 0};
@@ -35,6 +45,8 @@ static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
     }
     direct->weight_channel = taps;
     direct->weight_output = taps * input->dims[1];
+    if (spec->reversed)
+        reverse(direct, taps);
     return true;
 }
 
@@ -65,7 +77,29 @@ static bool make_candidate(const rf_convolution_spec *spec, rf_arena *arena, rf_
            && RF_ISA_NAME(rf_make_direct)(&direct, arena, work);
 }
 
-bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
+/*
+ * A transposed convolution that moves by one pixel at a time is a convolution by the same taps in reverse:
+ * output o sees input o + pad - d t at tap t, so with t = k - 1 - u input o - (d (k - 1) - pad) + d u at tap u.
+ * False where pads crop more than the window's reach.
+ */
+static bool turn_back(const rf_convolution_spec *spec, rf_convolution_spec *turned)
+{
+    *turned = *spec;
+    turned->transposed = false;
+    turned->reversed = true;
+    for (int32_t k = 0; k < spec->axes; k++) {
+        const rf_window *window = &spec->windows[k];
+        int64_t reach = (window->kernel - 1) * window->dilation, begin = reach - window->pad_begin;
+        int64_t end = window->output + reach - window->input - begin;
+        if (!spec->transposed || window->stride != 1 || begin < 0 || end < 0)
+            return false;
+        turned->windows[k].pad_begin = begin;
+        turned->windows[k].pad_end = end;
+    }
+    return true;
+}
+
+static bool make_any(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
     if (spec->candidate)
         return make_candidate(spec, arena, work);
@@ -75,4 +109,10 @@ bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena 
            || RF_ISA_NAME(rf_make_grouped)(spec, arena, work)
            || RF_ISA_NAME(rf_make_transposed)(spec, arena, work)
            || RF_ISA_NAME(rf_make_winograd)(spec, arena, work) || make_direct(spec, arena, work);
+}
+
+bool RF_ISA_NAME(rf_make_convolution)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
+{
+    rf_convolution_spec turned;
+    return (turn_back(spec, &turned) && make_any(&turned, arena, work)) || make_any(spec, arena, work);
 }

@@ -191,7 +191,7 @@ static double largest_of(const void *floats, int64_t count)
 static bool are_weights_finite(const rf_direct_spec *spec, int64_t count)
 {
     double scale = spec->scale ? largest_of(spec->scale, spec->outputs) : 1;
-    double product = largest_of(spec->weights, count) * (scale < 1 ? 1 : scale) * spec->alpha;
+    double product = largest_of(spec->unpacked.weights, count) * (scale < 1 ? 1 : scale) * spec->alpha;
     return product < 1e38 && product > -1e38;
 }
 
@@ -204,7 +204,7 @@ static bool is_worth_padding(const rf_direct_plan *plan)
     int64_t count;
     return last->kernel > 1 && span > (double)last->input && span < 2 * (double)last->input
            && spec->outputs >= WORTH_PADDING && rf_checked_mul(plan->depth, spec->outputs, &count)
-           && count <= MOST_PADDED && are_weights_finite(spec, count);
+           && count <= MOST_PADDED && (!spec->unpacked.weights || are_weights_finite(spec, count));
 }
 
 static void choose_staging(rf_direct_plan *plan)
@@ -213,6 +213,7 @@ static void choose_staging(rf_direct_plan *plan)
     const rf_direct_axis *last = &spec->axis[LAST];
     int64_t tap;
     plan->padded = is_worth_padding(plan);
+    plan->checked = plan->padded && !spec->unpacked.weights;
     plan->staged = (spec->input_channel != 1 && spec->channels > 1) || spec->factors || plan->padded;
     plan->staged_step = spec->channels;
     if (spec->factors && spec->factor_stride != 1)
@@ -293,12 +294,13 @@ static bool set_work(const rf_direct_plan *plan, rf_work *work)
             return false;
     }
     if (!rf_checked_mul(plan->panels * rf_direct_panel(plan), plan->depth + 1, &bytes)
+        || (plan->checked && !rf_checked_add(bytes, (uint64_t)plan->panels, &bytes))
         || !rf_checked_mul(bytes, sizeof(float), &bytes) || bytes > SIZE_MAX / 2 || units > SIZE_MAX)
         return false;
     double products = pixels * (double)plan->spec.outputs * (double)plan->depth;
     double grain = 1e5 * (double)units / (products + 1);
     *work = (rf_work){.algorithm = names[plan->vectors], .plan = plan, .run = RF_ISA_NAME(rf_direct_run),
-                      .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes,
+                      .unpacked = plan->spec.unpacked, .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes,
                       .packing = packing_of(plan), .pack_part = RF_ISA_NAME(rf_direct_pack_part),
                       .packing_parts = RF_ISA_NAME(rf_direct_packing_parts)(plan)};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;

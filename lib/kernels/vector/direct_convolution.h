@@ -25,8 +25,9 @@ typedef struct rf_direct_spec {
     int64_t weight_channel, weight_output;    /* strides of the weights */
     bool factors;             /* the last operand has one for each input channel */
     int64_t factor_stride;
-    const void *weights;
-    const float *scale, *bias; /* for each output channel, or NULL */
+    int64_t weight_first;      /* elements to the first tap's weights */
+    rf_unpacked unpacked;      /* without weights where they are known only in a run */
+    const float *scale;        /* for each output channel, or NULL */
     double alpha;
     int32_t vectors;           /* of outputs in a panel, 1 to 4; 0 for as many as should be fastest */
     rf_epilogue epilogue;      /* outputs and residual have a channel stride of 1 */

@@ -21,6 +21,7 @@ enum {
 
 typedef struct packing {
     const rf_direct_plan *plan;
+    bool near;           /* weights that are used at once stay in the caches */
     const char *weights; /* of the panel's first output channel, at any alignment */
     float *to;
     int64_t outputs, lanes, taps;
@@ -34,6 +35,14 @@ static rf_vec load_weights(const char *from)
     rf_vec v;
     memcpy(&v, from, sizeof v);
     return v;
+}
+
+RF_INLINE void put(const packing *at, float *to, rf_vec v)
+{
+    if (at->near)
+        rf_store(to, v);
+    else
+        RF_STREAM(to, v);
 }
 
 /* ---- Any strides ------------------------------------------------------------------------ */
@@ -112,7 +121,7 @@ static void pack_block(const packing *at, const tap_places *places, int64_t elem
     rf_transpose(rows);
     float *to = at->to + v * RF_LANES;
     for (int r = 0; r < RF_LANES; r++) {
-        RF_STREAM(to + (places->row[tap] + channel) * at->lanes, rows[r] * at->scales[v]);
+        put(at, to + (places->row[tap] + channel) * at->lanes, rows[r] * at->scales[v]);
         if (++tap == at->taps) {
             tap = 0;
             channel++;
@@ -133,14 +142,16 @@ static void pack_pieces(const packing *at, const tap_places *places)
 
 /* ---- Panels ----------------------------------------------------------------------------- */
 
-static packing packing_of(const rf_direct_plan *plan, int64_t panel, float *packed)
+static packing packing_of(const rf_direct_plan *plan, const rf_unpacked *from, int64_t panel, float *packed)
 {
     const rf_direct_spec *spec = &plan->spec;
     int64_t lanes = rf_direct_panel(plan), first = panel * lanes;
-    packing at = {.plan = plan, .taps = plan->depth / spec->channels, .simple = true};
+    packing at = {.plan = plan, .taps = plan->depth / spec->channels, .simple = true,
+                  .near = !spec->unpacked.weights};
     float scales[LANES] = {0};
     at.to = packed + (plan->panels + panel * plan->depth) * lanes;
-    at.weights = (const char *)spec->weights + first * spec->weight_output * (int64_t)sizeof(float);
+    at.weights = (const char *)from->weights
+                 + (spec->weight_first + first * spec->weight_output) * (int64_t)sizeof(float);
     at.outputs = rf_direct_panel_outputs(plan, panel);
     at.lanes = rf_direct_panel_vectors(plan, panel) * RF_LANES;
     for (int64_t lane = 0; lane < at.outputs; lane++) {
@@ -153,20 +164,36 @@ static packing packing_of(const rf_direct_plan *plan, int64_t panel, float *pack
     return at;
 }
 
-static void pack_bias(const rf_direct_plan *plan, float *packed)
+static void pack_bias(const rf_direct_plan *plan, const float *bias, float *packed)
 {
-    const rf_direct_spec *spec = &plan->spec;
     for (int64_t k = 0; k < plan->panels * rf_direct_panel(plan); k++)
-        packed[k] = spec->bias && k < spec->outputs ? spec->bias[k] : 0.0f;
+        packed[k] = bias && k < plan->spec.outputs ? bias[k] : 0.0f;
 }
 
-static void pack_panel(const packing *at)
+/* Like are_weights_finite() of the maker. */
+static bool is_panel_finite(const packing *at)
 {
+    rf_ivec large = {0};
+    for (int64_t i = 0; i < at->plan->depth * at->lanes; i += RF_LANES) {
+        rf_ivec size = (rf_ivec)rf_load(at->to + i) & 0x7fffffff;
+        large |= size > 0x7e967699; /* 1e38 */
+    }
+    int32_t any = 0;
+    for (int lane = 0; lane < RF_LANES; lane++)
+        any |= large[lane];
+    return !any;
+}
+
+static void pack_panel(const rf_direct_plan *plan, const rf_unpacked *from, int64_t panel, float *packed)
+{
+    const packing at = packing_of(plan, from, panel, packed);
     tap_places places;
-    if (find_places(at, &places))
-        pack_pieces(at, &places);
+    if (find_places(&at, &places))
+        pack_pieces(&at, &places);
     else
-        pack_any(at);
+        pack_any(&at);
+    if (plan->checked)
+        packed[rf_direct_finite(plan) + panel] = is_panel_finite(&at) ? 1.0f : 0.0f;
 }
 
 /* ---- A matrix whose outputs lie together -------------------------------------------------- */
@@ -185,15 +212,15 @@ static void pack_matrix_row(const packing *at, int64_t row)
         return;
     }
     for (int64_t v = 0; v < at->lanes / RF_LANES; v++, from += sizeof(rf_vec))
-        RF_STREAM(to + v * RF_LANES, load_weights(from) * at->scales[v]);
+        put(at, to + v * RF_LANES, load_weights(from) * at->scales[v]);
 }
 
 /* A band of rows for all panels before the next, so that the file is read from begin to end. */
-static void pack_band(const rf_direct_plan *plan, float *packed, int64_t band)
+static void pack_band(const rf_direct_plan *plan, const rf_unpacked *from, float *packed, int64_t band)
 {
     int64_t begin = band * BAND, end = rf_min(begin + BAND, plan->depth);
     for (int64_t panel = 0; panel < plan->panels; panel++) {
-        const packing at = packing_of(plan, panel, packed);
+        const packing at = packing_of(plan, from, panel, packed);
         for (int64_t row = begin; row < end; row++)
             pack_matrix_row(&at, row);
     }
@@ -206,23 +233,21 @@ size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan)
     return (size_t)(is_matrix(plan) ? rf_div_ceil(plan->depth, BAND) : plan->panels);
 }
 
-void RF_ISA_NAME(rf_direct_pack_part)(const void *given, void *packed, size_t part)
+void RF_ISA_NAME(rf_direct_pack_part)(const void *given, const rf_unpacked *from, void *packed, size_t part)
 {
     const rf_direct_plan *plan = given;
     if (part == 0)
-        pack_bias(plan, packed);
-    if (is_matrix(plan)) {
-        pack_band(plan, packed, (int64_t)part);
-    } else {
-        const packing at = packing_of(plan, (int64_t)part, packed);
-        pack_panel(&at);
-    }
+        pack_bias(plan, from->bias, packed);
+    if (is_matrix(plan))
+        pack_band(plan, from, packed, (int64_t)part);
+    else
+        pack_panel(plan, from, (int64_t)part, packed);
     RF_STREAM_END();
 }
 
-void RF_ISA_NAME(rf_direct_pack)(const void *given, void *packed)
+void RF_ISA_NAME(rf_direct_pack)(const void *given, const rf_unpacked *from, void *packed)
 {
     size_t parts = RF_ISA_NAME(rf_direct_packing_parts)(given);
     for (size_t part = 0; part < parts; part++)
-        RF_ISA_NAME(rf_direct_pack_part)(given, packed, part);
+        RF_ISA_NAME(rf_direct_pack_part)(given, from, packed, part);
 }

@@ -22,6 +22,7 @@ typedef struct rf_direct_plan {
     int64_t staged_step;    /* floats of a staged pixel */
     int64_t factor_floats;  /* of scratch, for a copy of the factors */
     bool padded;            /* staged with zeros where the last axis is on padding: no tile is at a border */
+    bool checked;           /* padded only where the packed weights say that they are finite */
     bool joined;            /* taps of the last axis follow each other in memory, as channels do */
 } rf_direct_plan;
 
@@ -78,9 +79,15 @@ static inline rf_tile_fetching rf_direct_fetching(const rf_direct_plan *plan, co
                                own);
 }
 
-void RF_ISA_NAME(rf_direct_pack)(const void *plan, void *packed);
+/* Where the packed weights of a `checked` plan say of each panel whether all of its are finite: 1, or 0. */
+static inline int64_t rf_direct_finite(const rf_direct_plan *plan)
+{
+    return plan->panels * rf_direct_panel(plan) * (plan->depth + 1);
+}
+
+void RF_ISA_NAME(rf_direct_pack)(const void *plan, const rf_unpacked *from, void *packed);
 size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan);
-void RF_ISA_NAME(rf_direct_pack_part)(const void *plan, void *packed, size_t part);
+void RF_ISA_NAME(rf_direct_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
 void RF_ISA_NAME(rf_direct_run)(const void *plan, const rf_kernel_call *call);
 
 #endif

@@ -10,6 +10,7 @@ enum { LAST = RF_DIRECT_AXES - 1 };
 typedef struct source {
     const float *data;
     int64_t origin[RF_DIRECT_AXES], strides[RF_DIRECT_AXES];
+    bool padded; /* zeros lie where the last axis is on padding */
 } source;
 
 typedef struct taps {
@@ -128,7 +129,7 @@ static void run_chunk(line *at, int64_t chunk)
     const rf_direct_axis *axis = &plan->spec.axis[LAST];
     int64_t x0 = rf_direct_chunk_begin(plan, chunk), x1 = rf_direct_chunk_begin(plan, chunk + 1);
     taps first = {0, axis->window.kernel}, last = first;
-    if (!plan->padded) {
+    if (!at->from->padded) {
         first = taps_at(&axis->window, x0);
         last = taps_at(&axis->window, x1 - 1);
     }
@@ -215,7 +216,7 @@ static void run_panel(const rf_direct_plan *plan, const rf_kernel_call *call, co
 /* ---- Staging ---------------------------------------------------------------------------- */
 
 /* Input positions that a block reads along one axis. */
-static taps span_of(const rf_direct_plan *plan, const rf_direct_block *box, int32_t k)
+static taps span_of(const rf_direct_plan *plan, const rf_direct_block *box, int32_t k, bool padded)
 {
     const rf_window *window = &plan->spec.axis[k].window;
     int64_t begin = box->begin[k], end = box->end[k];
@@ -226,7 +227,7 @@ static taps span_of(const rf_direct_plan *plan, const rf_direct_block *box, int3
     int64_t first = window->stride * begin - window->pad_begin;
     int64_t last = position(window, end - 1, window->kernel - 1);
     taps span = {rf_max(first, 0), rf_min(last + 1, window->input)};
-    if (k == LAST && plan->padded)
+    if (k == LAST && padded)
         return (taps){first, last + 1};
     span.end = rf_max(span.end, span.begin);
     return span;
@@ -297,7 +298,7 @@ static void stage(const rf_direct_plan *plan, const float *input, const float *f
     int64_t stride = plan->staged_step;
     from->data = to;
     for (int32_t k = LAST; k >= 0; k--) {
-        span[k] = span_of(plan, box, k);
+        span[k] = span_of(plan, box, k, from->padded);
         from->origin[k] = span[k].begin;
         from->strides[k] = stride;
         stride *= span[k].end - span[k].begin;
@@ -328,9 +329,18 @@ static const float *factors_of(const rf_direct_plan *plan, const rf_kernel_call 
     return copy;
 }
 
+/* Whether padding may be multiplied by the packed weights. */
+static bool is_padded(const rf_direct_plan *plan, const float *packed)
+{
+    bool padded = plan->padded;
+    for (int64_t panel = 0; plan->checked && padded && panel < plan->panels; panel++)
+        padded = packed[rf_direct_finite(plan) + panel] != 0.0f;
+    return padded;
+}
+
 static source source_of(const rf_direct_plan *plan, const rf_kernel_call *call, const rf_direct_block *box)
 {
-    source from = {.data = call->data[0]};
+    source from = {.data = call->data[0], .padded = is_padded(plan, call->packed)};
     for (int32_t k = 0; k < RF_DIRECT_AXES; k++)
         from.strides[k] = plan->spec.axis[k].input;
     if (plan->staged) {

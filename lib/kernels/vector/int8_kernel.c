@@ -264,6 +264,7 @@ static bool set_packing(rf_int8_plan *plan, rf_work *work)
         || !rf_checked_mul(bytes, parts, &work->packed_bytes) || work->packed_bytes > INT64_MAX / 2)
         return false;
     plan->panel_bytes = (int64_t)bytes;
+    work->unpacked.weights = plan->weights;
     work->pack = RF_ISA_NAME(rf_int8_pack);
     work->pack_part = RF_ISA_NAME(rf_int8_pack_part);
     work->packing_parts = (size_t)parts;

@@ -46,10 +46,11 @@ static void pack_lane(lane *it)
             pack_tap(it, pass, tap / width, tap % width * plan->channels, tap);
 }
 
-/* Lanes without an output of their own have weights of 0. */
-void RF_ISA_NAME(rf_int8_pack_part)(const void *of, void *packed, size_t part)
+/* Of the plan's own weights. Lanes without an output of their own have weights of 0. */
+void RF_ISA_NAME(rf_int8_pack_part)(const void *of, const rf_unpacked *from, void *packed, size_t part)
 {
     const rf_int8_plan *plan = of;
+    (void)from;
     int64_t group = (int64_t)part / plan->panels, panel = (int64_t)part % plan->panels;
     const int64_t outputs = plan->depthwise ? plan->groups : plan->outputs;
     char *weights = (char *)packed + (int64_t)part * plan->panel_bytes;
@@ -65,10 +66,10 @@ void RF_ISA_NAME(rf_int8_pack_part)(const void *of, void *packed, size_t part)
     }
 }
 
-void RF_ISA_NAME(rf_int8_pack)(const void *of, void *packed)
+void RF_ISA_NAME(rf_int8_pack)(const void *of, const rf_unpacked *from, void *packed)
 {
     const rf_int8_plan *plan = of;
     int64_t parts = plan->depthwise ? plan->panels : plan->panels * plan->groups;
     for (int64_t part = 0; part < parts; part++)
-        RF_ISA_NAME(rf_int8_pack_part)(plan, packed, (size_t)part);
+        RF_ISA_NAME(rf_int8_pack_part)(plan, from, packed, (size_t)part);
 }

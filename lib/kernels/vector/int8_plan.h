@@ -89,8 +89,8 @@ static inline int32_t rf_int8_weight(const rf_int8_plan *plan, int64_t output, i
     return weight - (plan->weight_zero ? plan->weight_zero[output] : 0);
 }
 
-void RF_ISA_NAME(rf_int8_pack)(const void *plan, void *packed);
-void RF_ISA_NAME(rf_int8_pack_part)(const void *plan, void *packed, size_t part);
+void RF_ISA_NAME(rf_int8_pack)(const void *plan, const rf_unpacked *from, void *packed);
+void RF_ISA_NAME(rf_int8_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
 
 /* Runs, by tiles of all channels of a group or by channels of their own. */
 void RF_ISA_NAME(rf_int8_run)(const void *plan, const rf_kernel_call *call);

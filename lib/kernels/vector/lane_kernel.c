@@ -317,7 +317,7 @@ static void run(const void *given, const rf_kernel_call *call)
 /* ---- Plan ------------------------------------------------------------------------------- */
 
 /* [row of taps][input channel of a group][tap of a row][lane]. */
-static float *pack_block(const lane_plan *plan, const lane_block *block, float *to)
+static float *pack_block(const lane_plan *plan, const void *weights, const lane_block *block, float *to)
 {
     const rf_window_layer *layer = &plan->layer;
     int64_t kernel = layer->axes[LAST].window.kernel;
@@ -327,13 +327,13 @@ static float *pack_block(const lane_plan *plan, const lane_block *block, float *
                 for (int64_t lane = 0; lane < RF_LANES; lane++) {
                     int64_t channel = block->first + lane, group = channel / layer->outputs;
                     *to++ = lane < block->lanes
-                                ? rf_layer_weight(layer, group, channel % layer->outputs, c, tap) : 0;
+                                ? rf_layer_weight(layer, weights, group, channel % layer->outputs, c, tap) : 0;
                 }
     return to;
 }
 
 /* Biases of all blocks, then their weights. */
-static void pack(const void *given, void *packed)
+static void pack(const void *given, const rf_unpacked *from, void *packed)
 {
     const lane_plan *plan = given;
     const rf_window_layer *layer = &plan->layer;
@@ -341,8 +341,8 @@ static void pack(const void *given, void *packed)
     for (int64_t number = 0; number < layer->blocks; number++) {
         lane_block block = block_of(plan, number);
         for (int64_t lane = 0; lane < RF_LANES; lane++)
-            *bias++ = lane < block.lanes ? rf_layer_bias(layer, block.first + lane) : 0;
-        weights = pack_block(plan, &block, weights);
+            *bias++ = from->bias && lane < block.lanes ? from->bias[block.first + lane] : 0;
+        weights = pack_block(plan, from->weights, &block, weights);
     }
 }
 
@@ -397,7 +397,8 @@ bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena
     if (!packed_floats(plan, blocks, &floats))
         return false;
     *work = (rf_work){.algorithm = plan->kind ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
-                      .packed_bytes = floats * sizeof(float), .pack = pack};
+                      .unpacked = {spec->weights, spec->bias}, .packed_bytes = floats * sizeof(float), .pack = pack,
+                      .packing = spec->reversed};
     rf_layer_cut(&plan->layer, blocks, band_of(plan), work->packed_bytes, work);
     return true;
 }

@@ -208,29 +208,30 @@ static void run(const void *given, const rf_kernel_call *call)
 
 /* ---- Plan ------------------------------------------------------------------------------- */
 
-static float *pack_panel(const tiles_plan *plan, int64_t group, int64_t first, int64_t lanes, float *to)
+static float *pack_panel(const tiles_plan *plan, const void *weights, int64_t group, int64_t first, int64_t lanes,
+                         float *to)
 {
     const rf_window_layer *layer = &plan->layer;
     for (int64_t tap = 0; tap < layer->taps; tap++)
         for (int64_t c = 0; c < layer->inputs; c++)
             for (int64_t k = first; k < first + lanes; k++)
-                *to++ = k < layer->outputs ? rf_layer_weight(layer, group, k, c, tap) : 0;
+                *to++ = k < layer->outputs ? rf_layer_weight(layer, weights, group, k, c, tap) : 0;
     return to;
 }
 
 /* Biases of all groups, then [group][panel][tap][input channel][lane]. */
-static void pack(const void *given, void *packed)
+static void pack(const void *given, const rf_unpacked *from, void *packed)
 {
     const tiles_plan *plan = given;
     const rf_window_layer *layer = &plan->layer;
     float *to = packed;
     for (int64_t group = 0; group < layer->groups; group++)
         for (int64_t k = 0; k < plan->lanes; k++)
-            *to++ = k < layer->outputs ? rf_layer_bias(layer, group * layer->outputs + k) : 0;
+            *to++ = from->bias && k < layer->outputs ? from->bias[group * layer->outputs + k] : 0;
     int64_t wide = plan->vectors * RF_LANES;
     for (int64_t group = 0; group < layer->groups; group++)
         for (int64_t first = 0; first < plan->lanes; first += wide)
-            to = pack_panel(plan, group, first, rf_min(plan->lanes - first, wide), to);
+            to = pack_panel(plan, from->weights, group, first, rf_min(plan->lanes - first, wide), to);
 }
 
 static bool packed_floats(tiles_plan *plan, uint64_t *floats)
@@ -260,7 +261,8 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
     if (!packed_floats(plan, &floats))
         return false;
     *work = (rf_work){.algorithm = "tiles of like taps", .plan = plan, .run = run,
-                      .packed_bytes = floats * sizeof(float), .pack = pack};
+                      .unpacked = {spec->weights, spec->bias}, .packed_bytes = floats * sizeof(float), .pack = pack,
+                      .packing = spec->reversed};
     rf_layer_cut(&plan->layer, layer->groups * plan->panels, 1, work->packed_bytes, work);
     return true;
 }

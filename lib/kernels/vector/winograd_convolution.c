@@ -92,6 +92,7 @@ static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, 
 
 /* In the cycles of rf_tile_choose, of one vector product. */
 static const double input_cycles = 6.0, output_cycles = 6.5; /* of a vector of a point's inputs, or sums */
+static const double pack_cycles = 10;                       /* of a vector of a point's weights, where a run packs them */
 static const double byte_cycles = 0.2;                      /* of weights that come from memory, while products are made */
 static const double gain = 0.92;           /* a tile must take less of a direct convolution's time */
 static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */
@@ -132,6 +133,8 @@ static double tiled_cycles(const rf_winograd_plan *plan)
     double weights = byte_cycles * points * depth * lanes * sizeof(float);
     /* Among weights in bfloat16 these would be the largest by far, and drive the others out of the caches. */
     double cycles = plan->spec.bfloat16 ? products + weights : greater(products, weights);
+    if (!plan->spec.weights)
+        cycles += pack_cycles * points * depth * lanes / RF_LANES;
     return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
 }
 
@@ -184,7 +187,8 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
     int64_t lanes = plan->panels * rf_winograd_panel(plan), units;
     uint64_t floats, bytes, scratch;
     *work = (rf_work){.algorithm = names[plan->sizes[0]][plan->sizes[1]][plan->vectors - 1], .plan = plan,
-                      .run = RF_ISA_NAME(rf_winograd_run), .pack = RF_ISA_NAME(rf_winograd_pack)};
+                      .run = RF_ISA_NAME(rf_winograd_run),
+                      .unpacked = {plan->spec.weights, plan->spec.bias}, .pack = RF_ISA_NAME(rf_winograd_pack)};
     if (!rf_checked_mul(plan->depth * plan->point_count, lanes, &floats)
         || !rf_checked_add(floats, (uint64_t)(lanes + plan->zeros), &floats)
         || !rf_checked_mul(floats, sizeof(float), &bytes) || bytes > SIZE_MAX / 2

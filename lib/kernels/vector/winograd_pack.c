@@ -26,7 +26,8 @@ typedef float half_vector __attribute__((vector_size(RF_VECTOR_BYTES / 2), may_a
 
 typedef struct packing {
     const rf_winograd_plan *plan;
-    const char *weights;           /* of the panel's first output channel, at any alignment */
+    bool near;                     /* weights that are used at once stay in the caches */
+    const char *weights;           /* of the panel's first output channel, at any alignment; reversed: all */
     int64_t first, outputs, lanes; /* output channels of the panel */
     float *to;
     double matrix[2][RF_WINOGRAD_POINTS][3];
@@ -39,6 +40,13 @@ typedef struct packing {
 static const char *weights_at(const packing *at, int64_t lane, int64_t element)
 {
     return at->weights + (lane * at->plan->spec.input.dims[1] * TAPS + element) * (int64_t)sizeof(float);
+}
+
+/* The same where weights are [C_in, C_out, taps] and taps go from the last to the first. */
+static const char *reversed_at(const packing *at, int64_t lane, int64_t element)
+{
+    int64_t row = element / TAPS * at->plan->spec.output.dims[1] + at->first + lane;
+    return at->weights + (row * TAPS + TAPS - 1 - element % TAPS) * (int64_t)sizeof(float);
 }
 
 /* A vector of output channels by a vector of taps. */
@@ -63,13 +71,13 @@ static void read_row(packing *at, int64_t element, int64_t row)
 {
     float lanes[LANES] = {0};
     for (int64_t lane = 0; lane < at->outputs; lane++)
-        memcpy(lanes + lane, weights_at(at, lane, element + row), sizeof *lanes);
+        memcpy(lanes + lane, (at->plan->spec.reversed ? reversed_at : weights_at)(at, lane, element + row), sizeof *lanes);
     memcpy(at->taps[row], lanes, sizeof lanes);
 }
 
 static void read_channels(packing *at, int64_t begin, int64_t end)
 {
-    int64_t rows = (end - begin) * TAPS, whole = rows / RF_LANES * RF_LANES;
+    int64_t rows = (end - begin) * TAPS, whole = at->plan->spec.reversed ? 0 : rows / RF_LANES * RF_LANES;
     for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
         for (int64_t row = 0; row < whole; row += RF_LANES)
             read_block(at, begin * TAPS, row, v);
@@ -128,7 +136,10 @@ static void transform(const packing *at, int64_t row, int64_t v, float *to)
             const double *across = at->matrix[1][x];
             doubles a = mix(across, rows[0][0], rows[0][1], rows[0][2]);
             doubles b = mix(across, rows[1][0], rows[1][1], rows[1][2]);
-            RF_STREAM(to, RF_NARROW(a, b));
+            if (at->near)
+                rf_store(to, RF_NARROW(a, b));
+            else
+                RF_STREAM(to, RF_NARROW(a, b));
         }
     }
 }
@@ -156,7 +167,7 @@ static void clear_channels(const packing *at)
             memset(at->to + (point * plan->depth + c) * at->lanes, 0, (size_t)at->lanes * sizeof *at->to);
 }
 
-static void set_panel(packing *at, int64_t panel, float *packed)
+static void set_panel(packing *at, const rf_unpacked *from, int64_t panel, float *packed)
 {
     const rf_winograd_plan *plan = at->plan;
     const rf_convolution_spec *spec = &plan->spec;
@@ -164,20 +175,21 @@ static void set_panel(packing *at, int64_t panel, float *packed)
     at->outputs = rf_winograd_panel_outputs(plan, panel);
     at->lanes = rf_winograd_panel_vectors(plan, panel) * RF_LANES;
     at->to = packed + rf_winograd_panel_weights(plan, panel);
-    at->weights = (const char *)spec->weights;
-    at->weights = weights_at(at, at->first, 0);
+    at->near = !spec->weights;
+    at->weights = from->weights;
+    if (!spec->reversed)
+        at->weights = weights_at(at, at->first, 0);
     for (int64_t lane = 0; lane < LANES; lane++)
         at->factors[lane] = spec->scale && lane < at->outputs ? (double)spec->scale[at->first + lane] : 1;
 }
 
-static void pack_bias(const packing *at, float *packed)
+static void pack_bias(const packing *at, const float *bias, float *packed)
 {
-    const float *bias = at->plan->spec.bias;
     for (int64_t lane = 0; lane < rf_winograd_panel(at->plan); lane++)
         packed[at->first + lane] = bias && lane < at->outputs ? bias[at->first + lane] : 0.0f;
 }
 
-void RF_ISA_NAME(rf_winograd_pack_part)(const void *given, void *packed, size_t panel)
+void RF_ISA_NAME(rf_winograd_pack_part)(const void *given, const rf_unpacked *from, void *packed, size_t panel)
 {
     const rf_winograd_plan *plan = given;
     float *zeros = (float *)packed + plan->panels * rf_winograd_panel(plan);
@@ -187,16 +199,16 @@ void RF_ISA_NAME(rf_winograd_pack_part)(const void *given, void *packed, size_t 
         RF_ISA_NAME(rf_winograd_kernel_matrix)(plan->sizes[k], at.matrix[k]);
     if (panel == 0)
         memset(zeros, 0, (size_t)plan->zeros * sizeof *zeros);
-    set_panel(&at, (int64_t)panel, packed);
-    pack_bias(&at, packed);
+    set_panel(&at, from, (int64_t)panel, packed);
+    pack_bias(&at, from->bias, packed);
     pack_channels(&at);
     clear_channels(&at);
     RF_STREAM_END();
 }
 
-void RF_ISA_NAME(rf_winograd_pack)(const void *given, void *packed)
+void RF_ISA_NAME(rf_winograd_pack)(const void *given, const rf_unpacked *from, void *packed)
 {
     const rf_winograd_plan *plan = given;
     for (int64_t panel = 0; panel < plan->panels; panel++)
-        RF_ISA_NAME(rf_winograd_pack_part)(given, packed, (size_t)panel);
+        RF_ISA_NAME(rf_winograd_pack_part)(given, from, packed, (size_t)panel);
 }

@@ -49,8 +49,8 @@ static inline int64_t rf_winograd_panel_weights(const rf_winograd_plan *plan, in
     return plan->panels * lanes + plan->zeros + panel * lanes * plan->depth * plan->point_count;
 }
 
-void RF_ISA_NAME(rf_winograd_pack)(const void *plan, void *packed);
-void RF_ISA_NAME(rf_winograd_pack_part)(const void *plan, void *packed, size_t panel);
+void RF_ISA_NAME(rf_winograd_pack)(const void *plan, const rf_unpacked *from, void *packed);
+void RF_ISA_NAME(rf_winograd_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t panel);
 void RF_ISA_NAME(rf_winograd_run)(const void *plan, const rf_kernel_call *call);
 
 #endif
