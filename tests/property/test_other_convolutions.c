@@ -320,7 +320,7 @@ static void random_extras(check_random *random, problem *p, int64_t outputs)
 
 static problem random_convolution(check_random *random, sort what)
 {
-    problem p = {.integers = check_one_in(random, 3)};
+    problem p = {.integers = check_one_in(random, 3), .in_run = check_one_in(random, 3)};
     rf_convolution_spec *spec = &p.convolution;
     int64_t in[RF_MAX_RANK], out[RF_MAX_RANK], inputs, outputs, weights;
     random_channels(random, what, &spec->groups, &inputs, &outputs);

@@ -2,7 +2,8 @@
 /*
  * Random networks, run three ways: by plain loops layer by layer, and as the plan
  * makes them, with each instruction set, for NCHW and NHWC, by one worker and by
- * several in a random order. All must agree, the last to the bit.
+ * several in a random order. All must agree, the last to the bit. So they must once
+ * more where some of the constants, weights mostly, become inputs instead.
  *
  * RF_SEED is the first network's seed, RF_CASES how many there are.
  */
@@ -64,9 +65,57 @@ static void run_backward(void *context, void (*body)(void *argument, size_t work
 
 static const rf_executor backward = {.run = run_backward, .workers = WORKERS};
 
+/* Constants that have become inputs after the first, and those that are left. */
+typedef struct released {
+    rf_tensor inputs[PLAN_TENSORS], constants[PLAN_TENSORS];
+    const void *data[PLAN_TENSORS];
+} released;
+
+/* What a Resize reads decides its shape. */
+static bool decides_shape(const random_plan *plan, const char *name)
+{
+    bool decides = false;
+    for (size_t l = 0; l < plan->network.layer_count; l++)
+        for (size_t i = 0; plan->inputs[l][i]; i++)
+            decides |= strcmp(plan->layers[l].type, "Resize") == 0 && strcmp(plan->inputs[l][i], name) == 0;
+    return decides;
+}
+
+/* Makes inputs of half of the floats. */
+static void release(random_plan *plan, released *to)
+{
+    size_t inputs = 1, constants = 0;
+    to->inputs[0] = plan->input;
+    for (size_t i = 0; i < plan->network.constant_count; i++) {
+        const rf_tensor *constant = &plan->constants[i];
+        if (constant->dtype != RF_FLOAT32 || random_plan_below(plan, 2) || decides_shape(plan, constant->name)) {
+            to->constants[constants++] = *constant;
+            continue;
+        }
+        to->data[inputs] = constant->data;
+        to->inputs[inputs++] = (rf_tensor){.name = constant->name, .dtype = RF_FLOAT32, .shape = constant->shape};
+    }
+    plan->network.inputs = to->inputs;
+    plan->network.input_count = inputs;
+    plan->network.constants = to->constants;
+    plan->network.constant_count = constants;
+}
+
+static bool bind_inputs(const random_plan *plan, rf_session *session, const float *input, const void *const *others,
+                        rf_error *error)
+{
+    bool bound = true;
+    for (size_t i = 0; i < plan->network.input_count && bound; i++) {
+        const rf_tensor *tensor = &plan->network.inputs[i];
+        bound = rf_session_bind_input(session, tensor->name, i ? others[i] : input,
+                                      elements_of(&tensor->shape) * sizeof(float), error) == RF_OK;
+    }
+    return bound;
+}
+
 /* False, with the reason told, where the network is refused. */
 static bool run_plan(const random_plan *plan, const rf_compile_options *options, const rf_executor *executor,
-                     const float *input, results *made)
+                     const float *input, const void *const *others, results *made)
 {
     rf_error error;
     rf_model *model;
@@ -78,10 +127,7 @@ static bool run_plan(const random_plan *plan, const rf_compile_options *options,
         return false;
     }
     assert_int_equal(rf_session_make(model, &how, &session, &error), RF_OK);
-    size_t count = 0;
-    rf_model_inputs(model, &count);
-    bool ran = count == 0
-        || rf_session_bind_input(session, "x", input, elements_of(&plan->input.shape) * sizeof(float), &error) == RF_OK;
+    bool ran = bind_inputs(plan, session, input, others, &error);
     for (size_t o = 0; o < plan->network.output_count && ran; o++)
         ran = rf_session_bind(session, plan->outputs[o].name, made->at[o],
                               elements_of(&plan->outputs[o].shape) * sizeof(float), &error) == RF_OK;
@@ -141,12 +187,33 @@ static bool check_layouts(random_plan *plan, const rf_kernels *kernels, const fl
     options.isa = kernels->isa;
     results_take(plan, &one);
     results_take(plan, &many);
-    bool good = run_plan(plan, &options, NULL, input, &one) && is_close(plan, wanted, &one, false)
-        && run_plan(plan, &options, &backward, input, &many) && is_same(plan, &one, &many);
+    bool good = run_plan(plan, &options, NULL, input, NULL, &one) && is_close(plan, wanted, &one, false)
+        && run_plan(plan, &options, &backward, input, NULL, &many) && is_same(plan, &one, &many);
     options.layout = RF_NHWC;
-    good = good && run_plan(plan, &options, NULL, turned, &one) && is_close(plan, wanted, &one, true);
+    good = good && run_plan(plan, &options, NULL, turned, NULL, &one) && is_close(plan, wanted, &one, true);
     if (!good)
         printf("by %s\n", kernels->isa);
+    results_free(plan, &one);
+    results_free(plan, &many);
+    return good;
+}
+
+/* As before, by kernels that prepare weights in the run. */
+static bool check_released(random_plan *plan, const rf_kernels *kernels, const float *input, const results *wanted)
+{
+    static released inputs;
+    const rf_network whole = plan->network;
+    results one, many;
+    rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
+    options.isa = kernels->isa;
+    results_take(plan, &one);
+    results_take(plan, &many);
+    release(plan, &inputs);
+    bool good = run_plan(plan, &options, NULL, input, inputs.data, &one) && is_close(plan, wanted, &one, false)
+        && run_plan(plan, &options, &backward, input, inputs.data, &many) && is_same(plan, &one, &many);
+    if (!good)
+        printf("by %s, with %zu inputs\n", kernels->isa, plan->network.input_count);
+    plan->network = whole;
     results_free(plan, &one);
     results_free(plan, &many);
     return good;
@@ -171,9 +238,10 @@ static bool check_network(uint64_t seed)
     rf_compile_options plain = RF_COMPILE_OPTIONS_DEFAULT;
     plain.reference = true;
     results_take(&plan, &wanted);
-    bool good = run_plan(&plan, &plain, NULL, input, &wanted);
+    bool good = run_plan(&plan, &plain, NULL, input, NULL, &wanted);
     for (const rf_kernels *const *kernels = rf_machine_kernels(); *kernels && good; kernels++)
-        good = check_layouts(&plan, *kernels, input, turned, &wanted);
+        good = check_layouts(&plan, *kernels, input, turned, &wanted)
+            && check_released(&plan, *kernels, input, &wanted);
     if (!good) {
         printf("RF_SEED=%llu RF_CASES=1\n", (unsigned long long)seed);
         random_plan_print(&plan);

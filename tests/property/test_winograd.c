@@ -86,7 +86,9 @@ static double sum_at(const problem *p, const int64_t *index, double *magnitude)
             if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
                 continue;
             const int64_t from[] = {index[0], c, y, x};
-            double product = factor * check_float_at(p->spec.weights, (index[1] * input->dims[1] + c) * 9 + tap)
+            int64_t weight = p->spec.reversed ? (c * p->output.at.dims[1] + index[1]) * 9 + 8 - tap
+                                              : (index[1] * input->dims[1] + c) * 9 + tap;
+            double product = factor * check_float_at(p->spec.weights, weight)
                              * (double)p->input.data[check_offset(input, from)];
             sum += product;
             *magnitude += isnan(product) ? 0 : fabs(product);
@@ -150,6 +152,7 @@ static problem random_problem(check_random *random)
     make_weights(random, &p, 9 * channels * outputs);
     p.bias = check_next(random) & 1 ? check_floats(random, outputs, false) : NULL;
     p.scale = check_one_in(random, 3) ? check_floats(random, outputs, false) : NULL;
+    spec->reversed = check_one_in(random, 4);
     spec->epilogue.map = check_random_map(random, false);
     spec->epilogue.residual = check_one_in(random, 3);
     spec->input = p.input.at;
