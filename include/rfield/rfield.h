@@ -2,7 +2,7 @@
 /**
  * @file
  * Everything that rfield offers, in order of use: describe or load a network,
- * analyse it, report on it; run it on tensors and pictures; or call a kernel directly.
+ * analyse it, report on it; run it on tensors and pictures; save it; or call a kernel directly.
  */
 #ifndef RFIELD_RFIELD_H
 #define RFIELD_RFIELD_H
@@ -16,5 +16,6 @@
 #include <rfield/kernels.h>
 #include <rfield/run.h>
 #include <rfield/tensors.h>
+#include <rfield/writers.h>
 
 #endif

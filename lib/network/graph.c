@@ -102,21 +102,23 @@ static rf_status add_inputs(rf_graph *graph, const rf_graph_options *options, rf
         rf_value *value = NULL;
         RF_TRY(add_value(graph, network->inputs[i].name, &value, error));
         value->declaration = &network->inputs[i];
-        RF_TRY(rf_infer_input(value, options->bindings, options->binding_count, error));
+        if (!options->names_only)
+            RF_TRY(rf_infer_input(value, options->bindings, options->binding_count, error));
     }
     graph->input_count = network->input_count;
     RF_TRY(fix_inputs(graph, options, error));
     return rf_infer_check_bindings(network, options->bindings, options->binding_count, error);
 }
 
-static rf_status add_constants(rf_graph *graph, rf_error *error)
+static rf_status add_constants(rf_graph *graph, const rf_graph_options *options, rf_error *error)
 {
     const rf_network *network = graph->network;
     for (size_t i = 0; i < network->constant_count; i++) {
         rf_value *value = NULL;
         RF_TRY(add_value(graph, network->constants[i].name, &value, error));
         value->declaration = &network->constants[i];
-        RF_TRY(rf_infer_constant(value, error));
+        if (!options->names_only)
+            RF_TRY(rf_infer_constant(value, error));
     }
     return RF_OK;
 }
@@ -260,11 +262,12 @@ static rf_status build(rf_graph *graph, const rf_graph_options *options, rf_erro
     if (!graph->values || !rf_names_init(&graph->names, &graph->arena, values))
         return rf_arena_fail(&graph->arena, error, "tensors");
     RF_TRY(add_inputs(graph, options, error));
-    RF_TRY(add_constants(graph, error));
+    RF_TRY(add_constants(graph, options, error));
     RF_TRY(add_nodes(graph, slots, error));
     RF_TRY(connect(graph));
     RF_TRY(rf_graph_order(graph, error));
-    RF_TRY(rf_infer_nodes(graph, options));
+    if (!options->names_only)
+        RF_TRY(rf_infer_nodes(graph, options));
     RF_TRY(list_outputs(graph, error));
     for (size_t n = 0; n < graph->node_count; n++)
         graph->nodes[n].error = NULL;

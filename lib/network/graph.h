@@ -33,6 +33,7 @@ typedef struct rf_graph_options {
     const rf_tensor *fixed;  /* inputs that are constants: name, dtype, shape, data */
     size_t fixed_count;
     bool allow_unknown;
+    bool names_only;         /* names resolved and layers ordered; shapes, rows and data left out */
     bool fold_floats;        /* as far as limits.folded_elements and not only what shapes need */
     const rf_allocator *allocator;
     rf_limits limits;
