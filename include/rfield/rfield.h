@@ -15,6 +15,7 @@
 #include <rfield/report.h>
 #include <rfield/kernels.h>
 #include <rfield/run.h>
+#include <rfield/gradient.h>
 #include <rfield/tensors.h>
 #include <rfield/writers.h>
 

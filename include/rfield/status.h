@@ -30,7 +30,8 @@ extern "C" {
     X(ERROR_UNBOUND, "a dimension is unknown and was not bound")                \
     X(ERROR_OVERFLOW, "a size or count exceeds its integer type")               \
     X(ERROR_NOT_FOUND, "nothing has the name or index that was asked for")      \
-    X(ERROR_STOPPED, "the caller's observer ended the work")
+    X(ERROR_STOPPED, "the caller's observer ended the work")                    \
+    X(ERROR_NUMBER, "a result is infinite or not a number")
 
 /** What a function came to. Zero is success. */
 typedef enum rf_status {
