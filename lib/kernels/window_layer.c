@@ -160,9 +160,9 @@ static float read_float(const void *from, int64_t i)
 float rf_layer_weight(const rf_window_layer *layer, const void *weights, int64_t group, int64_t output, int64_t input,
                       int64_t tap)
 {
-    int64_t channel = group * layer->outputs + output;
-    int64_t row = layer->spec.transposed || layer->spec.reversed ? (group * layer->inputs + input) * layer->outputs + output
-                                         : channel * layer->inputs + input;
+    int64_t channel = group * layer->outputs + output, row = channel * layer->inputs + input;
+    if (layer->spec.transposed || layer->spec.reversed)
+        row = (group * layer->inputs + input) * layer->outputs + output;
     float weight = read_float(weights, row * layer->taps + (layer->spec.reversed ? layer->taps - 1 - tap : tap));
     return layer->spec.scale ? (float)((double)weight * (double)layer->spec.scale[channel]) : weight;
 }

@@ -18,6 +18,7 @@ typedef struct attempt {
     const rf_job *job;
     rf_slot slots[MOST_OPERANDS];
     uint32_t inputs, count;
+    bool adds;                 /* what a matrix product adds is a residual: not one known number a column */
     const float *bias, *scale; /* made ready by `prepare` */
     rf_work work;
 } attempt;
@@ -29,7 +30,7 @@ static const rf_strided *form_of(const attempt *it, uint32_t i)
 
 static rf_epilogue epilogue_of(const attempt *it)
 {
-    return (rf_epilogue){.residual = it->job->residual != NULL, .map = it->job->map};
+    return (rf_epilogue){.residual = it->job->residual || it->adds, .map = it->job->map};
 }
 
 /* ---- Convolutions and matrix products ----------------------------------------------------- */
@@ -120,14 +121,14 @@ static bool try_matmul(attempt *it)
     spec.a = matrix_form(form_of(it, 0), &spec.output, job->task.as.matmul.transpose_a);
     rf_strided dense = rf_strided_dense(&b->shape, RF_ORDER_ROWS);
     spec.b = matrix_form(constant ? &dense : form_of(it, 1), &spec.output, job->task.as.matmul.transpose_b);
-    if (job->residual)
+    if (spec.epilogue.residual)
         spec.residual = *form_of(it, it->inputs + 1);
     if (constant) {
         spec.b = dense;
         if (job->task.as.matmul.transpose_b)
             swap_last(&spec.b);
         if (!rf_strided_flatten_rows(&spec.a, &spec.a) || !rf_strided_flatten_rows(&spec.output, &spec.output)
-            || (job->residual && !rf_strided_flatten_rows(&spec.residual, &spec.residual)))
+            || (spec.epilogue.residual && !rf_strided_flatten_rows(&spec.residual, &spec.residual)))
             return false;
     }
     return it->plan->kernels->matmul(&spec, it->plan->arena, &it->work);
@@ -252,6 +253,39 @@ static const manner manners[RF_TASK_KINDS] = {
     [RF_TASK_SOFTMAX] = {try_softmax, 1, false, true},
 };
 
+/* What a matrix product adds is folded into its kernel where it is one known number a column. */
+static bool adds_elsewise(const rf_job *job)
+{
+    const rf_value *added = job->task.kind == RF_TASK_MATMUL && job->input_count > 2 ? job->inputs[2] : NULL;
+    return added && !rf_plan_follows_axis(added, &job->output->shape, job->output->shape.rank - 1);
+}
+
+/* Multiplies what lies without gaps by a factor, in memory of its own. */
+static rf_status multiply(attempt *it, rf_slot *slot, float factor)
+{
+    rf_slot from = *slot;
+    rf_work work;
+    RF_TRY(rf_plan_temporary(it->plan, RF_FLOAT32, &from.form, slot));
+    const rf_map_spec spec = {.input = from.form, .output = slot->form, .map = {RF_MAP_AFFINE, factor, 0}};
+    if (!it->plan->kernels->map(&spec, it->plan->arena, &work))
+        return rf_plan_no_memory(it->plan);
+    const rf_slot slots[] = {from, *slot};
+    return rf_plan_add_silent_step(it->plan, it->job, &work, slots, 2);
+}
+
+/* beta C, broadcast to the output, is added to each element. */
+static rf_status gather_added(attempt *it)
+{
+    const rf_job *job = it->job;
+    rf_slot *slot = &it->slots[it->count++];
+    it->adds = true;
+    RF_TRY(rf_plan_dense_slot(it->plan, job, job->inputs[2], slot));
+    if (job->task.as.matmul.beta != 1)
+        RF_TRY(multiply(it, slot, job->task.as.matmul.beta));
+    slot->form = rf_strided_broadcast(&slot->form, &job->output->shape);
+    return RF_OK;
+}
+
 /* Batch axes of a rank that nothing else has are put before those of the smaller operand. */
 static rf_status gather_operands(attempt *it, const manner *how)
 {
@@ -272,6 +306,8 @@ static rf_status gather_operands(attempt *it, const manner *how)
         return RF_OK;
     if (job->task.kind == RF_TASK_CONVOLUTION)
         return prepare_bias(it, job->input_count > 2 ? job->inputs[2] : NULL, 1, job->output->shape.dims[1]);
+    if (adds_elsewise(job))
+        return gather_added(it);
     if (job->task.kind == RF_TASK_MATMUL)
         return prepare_bias(it, job->input_count > 2 ? job->inputs[2] : NULL, (double)job->task.as.matmul.beta,
                             job->output->shape.dims[job->output->shape.rank - 1]);
@@ -364,20 +400,11 @@ static rf_status attempt_plain(attempt *it, const manner *how, bool *done)
     return rf_plan_add_copy(it->plan, it->job, &it->slots[it->inputs], &output);
 }
 
-/* What a matrix product adds is folded into its kernel where it is one number a column. */
-static bool adds_elsewise(const rf_job *job)
-{
-    const rf_value *added = job->task.kind == RF_TASK_MATMUL && job->input_count > 2 ? job->inputs[2] : NULL;
-    return added && !rf_plan_follows_axis(added, &job->output->shape, job->output->shape.rank - 1);
-}
-
 rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job)
 {
     const manner *how = &manners[job->task.kind];
     attempt it = {.plan = plan, .job = job};
     bool done;
-    if (adds_elsewise(job))
-        return rf_plan_add_reference(plan, job);
     RF_TRY(gather_operands(&it, how));
     RF_TRY(place_output(&it, how));
     done = how->attempt(&it);

@@ -42,7 +42,7 @@ static bool sums_products(const rf_job *job)
 static bool stores_maps(const rf_job *job)
 {
     rf_task_kind kind = job->task.kind;
-    return sums_products(job) || kind == RF_TASK_PAIR || kind == RF_TASK_SCALE || kind == RF_TASK_POOL;
+    return sums_products(job) || kind == RF_TASK_MATMUL || kind == RF_TASK_PAIR || kind == RF_TASK_SCALE || kind == RF_TASK_POOL;
 }
 
 /* The axis of a job's output that its scale and shift run along; -1 where it takes none. */

@@ -380,23 +380,45 @@ static const char *pad(random_plan *plan, const rf_tensor *x)
     return "Pad";
 }
 
+/* What is added to a matrix: one number a column most often, else anything that broadcasts. */
+static rf_shape added_shape(random_plan *plan, int64_t rows, int64_t columns)
+{
+    rf_shape shape = RF_SHAPE(columns);
+    if (random_plan_below(plan, 2))
+        return shape;
+    shape.rank = (int32_t)random_plan_below(plan, 3);
+    shape.dims[0] = shape.rank == 2 && random_plan_below(plan, 2) ? rows : 1;
+    shape.dims[1] = random_plan_below(plan, 2) ? columns : 1;
+    return shape;
+}
+
+static const char *gemm(random_plan *plan, const rf_tensor *x)
+{
+    bool turned = random_plan_below(plan, 2), turned_x = random_plan_below(plan, 3) == 0;
+    int64_t m = x->shape.dims[turned_x], k = x->shape.dims[!turned_x], n = 1 + random_plan_below(plan, 40);
+    rf_shape weight = {.rank = 2, .dims = {turned ? n : k, turned ? k : n}}, added = added_shape(plan, m, n);
+    add_input(plan, x->name);
+    add_input(plan, floats(plan, &weight, 1 / sqrtf((float)k), 0));
+    set_int(plan, "transA", turned_x);
+    set_int(plan, "transB", turned);
+    set_float(plan, "alpha", 0.5f);
+    set_float(plan, "beta", random_plan_below(plan, 2) ? 2 : 1);
+    if (random_plan_below(plan, 2))
+        add_input(plan, floats(plan, &added, 1, 0));
+    return "Gemm";
+}
+
 static const char *product(random_plan *plan, const rf_tensor *x)
 {
     if (x->shape.rank < 2)
         return NULL;
-    int64_t k = x->shape.dims[x->shape.rank - 1], n = 1 + random_plan_below(plan, 40);
-    bool gemm = x->shape.rank == 2 && random_plan_below(plan, 2), turned = gemm && random_plan_below(plan, 2);
-    rf_shape weight = {.rank = 2, .dims = {turned ? n : k, turned ? k : n}}, bias = RF_SHAPE(n);
+    if (x->shape.rank == 2 && random_plan_below(plan, 2))
+        return gemm(plan, x);
+    int64_t k = x->shape.dims[x->shape.rank - 1];
+    rf_shape weight = {.rank = 2, .dims = {k, 1 + random_plan_below(plan, 40)}};
     add_input(plan, x->name);
     add_input(plan, floats(plan, &weight, 1 / sqrtf((float)k), 0));
-    if (!gemm)
-        return "MatMul";
-    set_int(plan, "transB", turned);
-    set_float(plan, "alpha", 0.5f);
-    set_float(plan, "beta", 2);
-    if (random_plan_below(plan, 2))
-        add_input(plan, floats(plan, &bias, 1, 0));
-    return "Gemm";
+    return "MatMul";
 }
 
 static const char *square(random_plan *plan, const rf_tensor *x)

@@ -144,7 +144,8 @@ static bool set_work(const rf_direct_plan *plan, const rf_work *direct, rf_work 
         return false;
     double grain = 2e5 * (double)units / ((double)direct->operations + 1);
     *work = (rf_work){.algorithm = names[plan->vectors], .plan = plan, .run = RF_ISA_NAME(rf_bf16_run),
-                      .unpacked = direct->unpacked, .pack = RF_ISA_NAME(rf_bf16_pack), .units = (size_t)units, .packed_bytes = bytes,
+                      .unpacked = direct->unpacked, .pack = RF_ISA_NAME(rf_bf16_pack), .units = (size_t)units,
+                      .packed_bytes = bytes,
                       .packing = direct->packing, .pack_part = RF_ISA_NAME(rf_bf16_pack_part),
                       .packing_parts = (size_t)plan->panels, .scratch_bytes = (uint64_t)bytes_of(plan),
                       .operations = direct->operations};

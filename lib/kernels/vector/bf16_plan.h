@@ -33,7 +33,8 @@ void RF_ISA_NAME(rf_bf16_stage)(const rf_direct_plan *plan, const rf_bf16_block 
 
 /* First the bias, padded to whole panels, then for each panel [tap][pair of channels][lane]. */
 void RF_ISA_NAME(rf_bf16_pack)(const void *plan, const rf_unpacked *from, void *packed);
-void RF_ISA_NAME(rf_bf16_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part); /* one for each panel */
+/* A part for each panel. */
+void RF_ISA_NAME(rf_bf16_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
 
 void RF_ISA_NAME(rf_bf16_run)(const void *plan, const rf_kernel_call *call);
 

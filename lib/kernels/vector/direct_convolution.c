@@ -300,7 +300,8 @@ static bool set_work(const rf_direct_plan *plan, rf_work *work)
     double products = pixels * (double)plan->spec.outputs * (double)plan->depth;
     double grain = 1e5 * (double)units / (products + 1);
     *work = (rf_work){.algorithm = names[plan->vectors], .plan = plan, .run = RF_ISA_NAME(rf_direct_run),
-                      .unpacked = plan->spec.unpacked, .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units, .packed_bytes = bytes,
+                      .unpacked = plan->spec.unpacked, .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units,
+                      .packed_bytes = bytes,
                       .packing = packing_of(plan), .pack_part = RF_ISA_NAME(rf_direct_pack_part),
                       .packing_parts = RF_ISA_NAME(rf_direct_packing_parts)(plan)};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;

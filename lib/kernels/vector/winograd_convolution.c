@@ -92,7 +92,7 @@ static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, 
 
 /* In the cycles of rf_tile_choose, of one vector product. */
 static const double input_cycles = 6.0, output_cycles = 6.5; /* of a vector of a point's inputs, or sums */
-static const double pack_cycles = 10;                       /* of a vector of a point's weights, where a run packs them */
+static const double pack_cycles = 10;                       /* of a vector of a point's weights, packed in a run */
 static const double byte_cycles = 0.2;                      /* of weights that come from memory, while products are made */
 static const double gain = 0.92;           /* a tile must take less of a direct convolution's time */
 static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */

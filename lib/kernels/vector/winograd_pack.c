@@ -70,8 +70,10 @@ static void read_block(packing *at, int64_t element, int64_t row, int64_t v)
 static void read_row(packing *at, int64_t element, int64_t row)
 {
     float lanes[LANES] = {0};
+    bool reversed = at->plan->spec.reversed;
     for (int64_t lane = 0; lane < at->outputs; lane++)
-        memcpy(lanes + lane, (at->plan->spec.reversed ? reversed_at : weights_at)(at, lane, element + row), sizeof *lanes);
+        memcpy(lanes + lane, reversed ? reversed_at(at, lane, element + row) : weights_at(at, lane, element + row),
+               sizeof *lanes);
     memcpy(at->taps[row], lanes, sizeof lanes);
 }
 
