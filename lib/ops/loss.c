@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Losses of classifiers: the negative log likelihood, and the cross entropy,
- * which is that of a LogSoftmax over the classes.
+ * which is that of a LogSoftmax over the classes; and the latter's gradient by its
+ * scores, (softmax - 1 at the target's class) times the target's share of the loss.
  *
  * Counting, for T targets: T multiplications where classes have weights; T - 1
  * additions where the losses are joined; for their mean a division, and T - 1
  * additions more of the weights where there are some. Targets that are ignored
  * count as well: they add nothing of weight 0. The cross entropy adds what
- * LogSoftmax counts.
+ * LogSoftmax counts. Its gradient counts a Softmax, T additions, a multiplication
+ * for each score where targets have shares other than 1, and for a mean T divisions
+ * and, with weights, T - 1 additions.
  */
 #include <stddef.h>
 #include <string.h>
@@ -276,6 +279,122 @@ static rf_status gradient_entropy(const rf_node *node, rf_gradient *to)
         .gradient = gradient_,                                \
     }
 
+/* ---- The cross entropy's gradient ------------------------------------------------------- */
+
+static rf_status infer_gradient(rf_node *node)
+{
+    RF_TRY(infer_loss(node));
+    rf_set_output(node, 0, node->inputs[0]->dtype, &node->inputs[0]->shape);
+    return RF_OK;
+}
+
+/* The labels that are not ignored, and their weights, divide a mean. */
+static void link_gradient(const rf_node *node, uint32_t output, uint32_t input, rf_link *links)
+{
+    const loss *made = node->state;
+    bool whole = input == 2 || (input == 1 && made->reduction == REDUCTION_MEAN);
+    rf_link_everything(node, output, input, links);
+    for (int32_t axis = 0; !whole && axis < node->inputs[input]->shape.rank; axis++) {
+        if (input == 1)
+            rf_link_same(&links[axis], axis < CLASS_AXIS ? axis : axis + 1);
+        else if (axis != CLASS_AXIS)
+            rf_link_same(&links[axis], axis);
+    }
+}
+
+static bool has_shares(const rf_node *node)
+{
+    const loss *made = node->state;
+    return made->reduction == REDUCTION_MEAN || rf_input(node, 2);
+}
+
+static bool cost_gradient(const rf_node *node, rf_cost *cost)
+{
+    const loss *made = node->state;
+    uint64_t elements = rf_elements(&node->inputs[0]->shape), targets = rf_elements(&node->inputs[1]->shape);
+    bool mean = made->reduction == REDUCTION_MEAN;
+    rf_counts *dense = &cost->dense;
+    if (targets == 0)
+        return true;
+    if (!rf_checked_mul(elements, 2, &dense->additions) || !rf_checked_add(elements, targets, &dense->divisions))
+        return false;
+    dense->comparisons = elements - targets;
+    dense->exponentials = elements;
+    dense->additions += mean && rf_input(node, 2) ? targets - 1 : 0;
+    dense->divisions -= mean ? 0 : targets;
+    dense->multiplications = has_shares(node) ? elements : 0;
+    cost->valid = *dense;
+    return true;
+}
+
+static double weight_of(const rf_node *node, int64_t class)
+{
+    const rf_value *weights = rf_input(node, 2);
+    return class < 0 ? 0 : weights ? rf_value_float(weights, (uint64_t)class) : 1;
+}
+
+/* What all shares are divided by. */
+static rf_status read_divisor(const rf_node *node, uint64_t targets, double *divisor)
+{
+    const loss *made = node->state;
+    *divisor = 0;
+    for (uint64_t k = 0; k < targets; k++) {
+        int64_t class;
+        RF_TRY(read_target(node, k, &class));
+        *divisor += weight_of(node, class);
+    }
+    if (made->reduction != REDUCTION_MEAN) {
+        *divisor = 1;
+        return RF_OK;
+    }
+    rf_tally_add(node, RF_COUNTER(divisions), targets);
+    if (rf_input(node, 2) && targets)
+        rf_tally_add(node, RF_COUNTER(additions), targets - 1);
+    return RF_OK;
+}
+
+static rf_status evaluate_gradient(rf_node *node)
+{
+    rf_lanes lanes = rf_lanes_make(&node->inputs[0]->shape, CLASS_AXIS, CLASS_AXIS + 1);
+    double *row = node->scratch, divisor;
+    rf_counts unwanted = {0};
+    RF_TRY(read_divisor(node, lanes.count, &divisor));
+    for (uint64_t k = 0; k < lanes.count; k++) {
+        rf_lane lane = rf_lanes_at(&lanes, k);
+        int64_t class;
+        RF_TRY(read_target(node, k, &class));
+        rf_lane_read(node->inputs[0], lane, row);
+        rf_softmax_group(row, lane.count, node->tally ? node->tally : &unwanted);
+        if (class >= 0)
+            row[class] -= 1;
+        double share = class < 0 ? 0 : weight_of(node, class) / divisor;
+        for (uint64_t i = 0; i < lane.count; i++)
+            row[i] = class < 0 ? 0 : row[i] * share;
+        rf_lane_write(node->outputs[0], lane, row);
+        rf_tally_add(node, RF_COUNTER(additions), 1);
+        rf_tally_add(node, RF_COUNTER(multiplications), has_shares(node) ? lane.count : 0);
+    }
+    return RF_OK;
+}
+
 LOSS_ROW(NegativeLogLikelihoodLoss, 1, cost_likelihood, evaluate_likelihood, NULL, NULL);
 LOSS_ROW(SoftmaxCrossEntropyLoss, 2, cost_entropy, evaluate_entropy, scratch_entropy,
          gradient_entropy);
+
+const rf_op rf_op_CrossEntropyGradient = {
+    .type = "CrossEntropyGradient",
+    .class = RF_CLASS_SOFTMAX,
+    .own = true,
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .attributes = loss_attributes,
+    .defaults = &loss_defaults,
+    .params_size = sizeof(loss_params),
+    .infer = infer_gradient,
+    .link = link_gradient,
+    .cost = cost_gradient,
+    .evaluate = evaluate_gradient,
+    .scratch = scratch_entropy,
+};

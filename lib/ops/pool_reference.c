@@ -4,7 +4,8 @@
  * are read in row-major order.
  *
  * A window that lies on padding alone yields the least there is for a maximum
- * and 0 for a mean or a norm; it has no index, which is -1.
+ * and 0 for a mean or a norm; it has no index, which is -1. Gradients go the same
+ * way back: to the element that the window would have chosen, or to all of them.
  */
 #include "ops/pooling.h"
 
@@ -179,6 +180,16 @@ static uint64_t plane_elements(const rf_pool *state)
     return elements;
 }
 
+static pool_call start_call(const rf_node *node, rf_counts *untold)
+{
+    const rf_pool *state = node->state;
+    pool_call pool = {.params = node->params, .plane = node->scratch, .tally = node->tally ? node->tally : untold};
+    for (int32_t i = 0; i < RF_MAX_SPATIAL; i++)
+        pool.windows[i] = i < RF_MAX_SPATIAL - state->axes ? lacking
+                                                           : state->windows[i + state->axes - RF_MAX_SPATIAL];
+    return pool;
+}
+
 static void store_indices(const rf_value *value, uint64_t at, int64_t base, const int64_t *indices, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
@@ -223,11 +234,8 @@ static rf_status evaluate(rf_node *node, reduce_function *reduce, double nothing
 {
     const rf_pool *state = node->state;
     rf_counts untold = {0};
-    pool_call pool = {.params = node->params, .plane = node->scratch, .tally = node->tally ? node->tally : &untold};
+    const pool_call pool = start_call(node, &untold);
     uint64_t elements = plane_elements(state);
-    for (int32_t i = 0; i < RF_MAX_SPATIAL; i++)
-        pool.windows[i] = i < RF_MAX_SPATIAL - state->axes ? lacking
-                                                           : state->windows[i + state->axes - RF_MAX_SPATIAL];
     for (uint64_t plane = 0; plane < state->planes; plane++) {
         rf_doubles_read(node->inputs[0], plane * elements, elements, node->scratch);
         pool_plane(node, &pool, reduce, nothing, plane);
@@ -248,4 +256,97 @@ rf_status rf_pool_average(rf_node *node)
 rf_status rf_pool_lp(rf_node *node)
 {
     return evaluate(node, norm, 0);
+}
+
+/* ---- Gradients -------------------------------------------------------------------------- */
+
+/* Hands a window's gradient on to what it read. */
+typedef void give_function(const pool_call *pool, const part *box, double gradient, double *to);
+
+static void give_largest(const pool_call *pool, const part *box, double gradient, double *to)
+{
+    int64_t where = -1;
+    largest(pool, box, &where);
+    to[where] += gradient;
+    pool->tally->additions++;
+}
+
+static void give_all(const pool_call *pool, const part *box, double gradient, double *to)
+{
+    const int64_t step = pool->windows[2].dilation;
+    gradient /= box->counted;
+    for (int64_t z = 0; z < box->taps[0]; z++)
+        for (int64_t y = 0; y < box->taps[1]; y++) {
+            double *row = to + row_of(pool, box, z, y);
+            for (int64_t x = 0; x < box->taps[2]; x++)
+                row[x * step] += gradient;
+        }
+    pool->tally->additions += taps_in(box);
+    pool->tally->divisions++;
+}
+
+static uint64_t plane_windows(const rf_pool *state)
+{
+    uint64_t windows = 1;
+    for (int32_t i = 0; i < state->axes; i++)
+        windows *= (uint64_t)state->windows[i].output;
+    return windows;
+}
+
+/* The planes of the pool's input and of its gradient, and one of the gradient by its output. */
+bool rf_pool_gradient_scratch(const rf_node *node, uint64_t *bytes)
+{
+    uint64_t planes, count;
+    return rf_checked_mul(plane_elements(node->state), 2, &planes)
+        && rf_checked_add(planes, plane_windows(node->state), &count) && rf_doubles_bytes(count, 0, bytes);
+}
+
+static void give_plane(const pool_call *pool, give_function *give, const double *gradients, double *to)
+{
+    const rf_window *windows = pool->windows;
+    int64_t at[RF_MAX_SPATIAL];
+    part box;
+    for (at[0] = 0; at[0] < windows[0].output; at[0]++) {
+        cut(pool, 0, at[0], &box);
+        for (at[1] = 0; at[1] < windows[1].output; at[1]++) {
+            cut(pool, 1, at[1], &box);
+            for (at[2] = 0; at[2] < windows[2].output; at[2]++, gradients++) {
+                cut(pool, 2, at[2], &box);
+                if (!taps_in(&box))
+                    continue;
+                box.counted = counted(pool, at, &box);
+                give(pool, &box, *gradients, to);
+            }
+        }
+    }
+}
+
+/* `x` is NULL where what the windows read doesn't matter. */
+static rf_status evaluate_gradient(rf_node *node, give_function *give, const rf_value *x)
+{
+    const rf_pool *state = node->state;
+    const uint64_t elements = plane_elements(state), windows = plane_windows(state);
+    rf_counts untold = {0};
+    const pool_call pool = start_call(node, &untold);
+    double *to = (double *)node->scratch + elements, *gradients = to + elements;
+    for (uint64_t plane = 0; plane < state->planes; plane++) {
+        if (x)
+            rf_doubles_read(x, plane * elements, elements, node->scratch);
+        rf_doubles_read(node->inputs[0], plane * windows, windows, gradients);
+        for (uint64_t i = 0; i < elements; i++)
+            to[i] = 0;
+        give_plane(&pool, give, gradients, to);
+        rf_doubles_write(node->outputs[0], plane * elements, elements, to);
+    }
+    return RF_OK;
+}
+
+rf_status rf_pool_max_gradient(rf_node *node)
+{
+    return evaluate_gradient(node, give_largest, node->inputs[1]);
+}
+
+rf_status rf_pool_average_gradient(rf_node *node)
+{
+    return evaluate_gradient(node, give_all, NULL);
 }

@@ -8,6 +8,7 @@
 typedef struct rf_pool_params {
     rf_window_params window;
     int64_t ceil_mode, count_include_pad, storage_order, p;
+    rf_ints input_shape; /* of AveragePoolGradient */
 } rf_pool_params;
 
 /* In node->state; a pool over whole planes has one axis, which is the plane. */
@@ -22,5 +23,10 @@ bool rf_pool_scratch(const rf_node *node, uint64_t *bytes);
 rf_status rf_pool_max(rf_node *node);
 rf_status rf_pool_average(rf_node *node);
 rf_status rf_pool_lp(rf_node *node);
+
+/* Those of the gradients by a pool's input: of inputs dL/dy and, for maxima, x. */
+bool rf_pool_gradient_scratch(const rf_node *node, uint64_t *bytes);
+rf_status rf_pool_max_gradient(rf_node *node);
+rf_status rf_pool_average_gradient(rf_node *node);
 
 #endif

@@ -149,7 +149,7 @@ static double sum_exponentials(double *x, uint64_t count, bool keep, rf_counts *
     return sum;
 }
 
-static void soften(double *x, uint64_t count, rf_counts *tally)
+void rf_softmax_group(double *x, uint64_t count, rf_counts *tally)
 {
     subtract(x, count, x[largest_of(x, count, tally)], tally);
     double sum = sum_exponentials(x, count, true, tally);
@@ -196,7 +196,7 @@ static bool scratch_softmax(const rf_node *node, uint64_t *bytes)
 
 static rf_status evaluate_softmax(rf_node *node)
 {
-    return each_group(node, soften);
+    return each_group(node, rf_softmax_group);
 }
 
 static rf_status evaluate_log_softmax(rf_node *node)

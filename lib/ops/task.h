@@ -101,6 +101,9 @@ typedef enum rf_task_kind {
     RF_TASK_REDUCE,      /* float32; the output's elements in row-major order of the axes kept */
     RF_TASK_SOFTMAX,     /* float32 */
     RF_TASK_RESAMPLE,    /* float32, separable */
+    RF_TASK_SLOPE,       /* input 0 times the derivative of a function at input 1, of the same shape; float32 */
+    RF_TASK_WEIGHT_GRADIENT, /* of a convolution: from its input, input 0, and input 1 by its output; float32 */
+    RF_TASK_POOL_GRADIENT, /* by a pool's input: from input 0 by its output, and its input, input 1, for maxima */
     /* Tasks on integers that stand for (integer - zero point) * scale. */
     RF_TASK_LEVELS,      /* a function of one or two tensors of such 8-bit integers or of float32 */
     RF_TASK_INTEGER_SUM, /* a convolution or matrix product of 8-bit integers by constant ones */
@@ -153,8 +156,17 @@ typedef struct rf_task {
             int32_t axes;
             bool average;           /* else the largest; padding never counts as an element */
             bool count_include_pad; /* average: divide by the taps on the padded input */
-        } pool;
+        } pool; /* of RF_TASK_POOL_GRADIENT too, whose windows are the pool's */
         rf_map map;
+        struct {
+            rf_map map;
+            bool of_output; /* input 1 is what the function put out: rf_map_slope() */
+        } slope;
+        struct {
+            rf_window windows[RF_MAX_SPATIAL]; /* from input 0 to input 1 */
+            int32_t axes;
+            int64_t groups;
+        } weight_gradient;
         rf_pair_function pair;
         struct {
             const struct rf_value *scale, *shift, *mean, *variance; /* all constants with data */

@@ -405,6 +405,8 @@ rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job)
     const manner *how = &manners[job->task.kind];
     attempt it = {.plan = plan, .job = job};
     bool done;
+    if (!how->attempt)
+        return rf_plan_add_reference(plan, job);
     RF_TRY(gather_operands(&it, how));
     RF_TRY(place_output(&it, how));
     done = how->attempt(&it);
