@@ -95,8 +95,8 @@ static void add_tap(const line *at, rf_tile *tile, float *sums, int64_t x0, int6
     if (a == b)
         return;
     point(at, tile, a, (taps){tap, tap + 1});
-    tile->sums = sums + (a - x0) * at->lanes;
-    tile->start = tile->sums;
+    tile->output = sums + (a - x0) * at->lanes;
+    tile->start = tile->output;
     tile->start_step = at->lanes;
     RF_ISA_NAME(rf_tile_of)(b - a, at->vectors)(tile);
 }
@@ -108,9 +108,11 @@ static void border_chunk(const line *at, int64_t x0, int64_t x1, taps first, tap
     float sums[RF_TILE_MAX_SUMS * RF_LANES];
     taps shared = {first.begin, last.end};
     bool none = shared.begin >= shared.end;
-    tile->sums = sums;
-    tile->output = NULL;
+    tile->output = sums;
+    tile->output_step = at->lanes;
     tile->residual = NULL;
+    tile->absent = 0;
+    tile->map.function = RF_MAP_NONE;
     tile->ahead_step = 0;
     if (none)
         tile->levels[LAST].count = tile->length = 0;

@@ -102,22 +102,29 @@ static void copy_bias(const unit *at)
 static void point(const unit *at, const stretch *some, int64_t r0, rf_tile *tile)
 {
     const rf_matmul_spec *spec = &at->plan->spec;
-    tile->sums = at->room.sums + r0 * at->lanes;
-    tile->start = some->first ? at->room.bias : tile->sums;
+    float *sums = at->room.sums + r0 * at->lanes;
+    tile->start = some->first ? at->room.bias : sums;
     tile->start_step = some->first ? 0 : at->lanes;
-    if (!some->last || !at->whole)
+    if (!some->last || !at->whole) {
+        tile->output = sums;
+        tile->output_step = at->lanes;
         return;
+    }
     tile->output = at->output + r0 * stride_at(&spec->output, 2);
-    tile->residual = at->residual ? at->residual + r0 * stride_at(&spec->residual, 2) : NULL;
+    tile->output_step = stride_at(&spec->output, 2);
+    tile->absent = at->lanes - at->outputs;
+    tile->map = spec->epilogue.map;
+    if (!at->residual)
+        return;
+    tile->residual = at->residual + r0 * stride_at(&spec->residual, 2);
+    tile->residual_step = stride_at(&spec->residual, 2);
 }
 
 static rf_tile tile_of(const unit *at, const stretch *some)
 {
-    const rf_matmul_spec *spec = &at->plan->spec;
     rf_tile tile = {
-        .input = at->a + some->begin, .step = stride_at(&spec->a, 2), .weights = at->room.panel,
-        .length = some->depth, .output_step = stride_at(&spec->output, 2), .absent = at->lanes - at->outputs,
-        .residual_step = at->residual ? stride_at(&spec->residual, 2) : 0, .map = spec->epilogue.map,
+        .input = at->a + some->begin, .step = stride_at(&at->plan->spec.a, 2), .weights = at->room.panel,
+        .length = some->depth,
     };
     if (at->plan->staged) {
         tile.input = at->room.rows + (at->plan->kept ? some->begin : 0);

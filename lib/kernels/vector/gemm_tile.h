@@ -29,12 +29,11 @@ typedef struct rf_tile {
     int64_t ahead_step;           /* floats from those of a product to the next one's */
     const float *start;           /* what the sums start from */
     int64_t start_step;           /* 0: the same for all rows */
-    float *sums;                  /* receives whole vectors, densely, where `output` is NULL */
     float *output;
     const float *residual;        /* or NULL */
     int64_t output_step, residual_step;
     int64_t absent;               /* lanes of each row's last vector that are not stored; 0 without RF_HAS_MASKS */
-    rf_map map;                   /* of what goes to `output` */
+    rf_map map;
 } rf_tile;
 
 typedef void rf_tile_function(const rf_tile *tile);
@@ -132,10 +131,11 @@ RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, 
                                     k % vectors, vectors);
     }
     bool done = rf_tile_apply(tile->map, sums, rows * vectors);
+    const bool some = RF_HAS_MASKS && tile->absent;
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++) {
         float *to = tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES;
-        if (RF_HAS_MASKS && k % vectors == vectors - 1)
+        if (some && k % vectors == vectors - 1)
             rf_store_some(to, sums[k], RF_LANES - tile->absent);
         else
             rf_store(to, sums[k]);
@@ -201,13 +201,7 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
             }
         }
     }
-    if (tile->output) {
-        rf_tile_store(tile, sums, rows, vectors);
-        return;
-    }
-    RF_UNROLL
-    for (int k = 0; k < rows * vectors; k++)
-        rf_store(tile->sums + k * RF_LANES, sums[k]);
+    rf_tile_store(tile, sums, rows, vectors);
 }
 
 /* One function for each size, and their places in a table [vectors - 1][rows - 1]. */

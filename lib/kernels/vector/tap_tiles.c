@@ -72,8 +72,8 @@ static void add_tap(const tiles_row *at, rf_tile *tile, float *sums, const rf_re
     if (a == b)
         return;
     point(at, tile, &taps[a * axis->period], (tap_range){tap, tap + axis->tap_step});
-    tile->sums = sums + a * at->vectors * RF_LANES;
-    tile->start = tile->sums;
+    tile->output = sums + a * at->vectors * RF_LANES;
+    tile->start = tile->output;
     tile->start_step = at->vectors * RF_LANES;
     RF_ISA_NAME(rf_tile_of)(b - a, at->vectors)(tile);
 }
@@ -104,7 +104,8 @@ static void border_chunk(const tiles_row *at, rf_tile *tile, int64_t x, int64_t 
     const rf_reach *taps = &axis->at[x];
     float sums[RF_TILE_MAX_SUMS * RF_LANES];
     bool none = shared.begin >= shared.end;
-    tile->sums = sums;
+    tile->output = sums;
+    tile->output_step = at->vectors * RF_LANES;
     tile->levels[LAST + 1].count = 0;
     if (!none)
         point(at, tile, taps, shared);
@@ -122,7 +123,7 @@ static void run_chunk(const tiles_row *at, int64_t x, int64_t count)
     const rf_window_layer *layer = &plan->layer;
     const rf_reach_axis *axis = &layer->axes[LAST];
     rf_tile tile = {
-        .input = at->input, .weights = at->weights, .start = at->bias, .map = layer->spec.epilogue.map,
+        .input = at->input, .weights = at->weights, .start = at->bias,
         .step = layer->period_step[LAST], .length = layer->inputs,
     };
     memcpy(tile.levels, at->levels, sizeof tile.levels);
@@ -134,6 +135,7 @@ static void run_chunk(const tiles_row *at, int64_t x, int64_t count)
         return;
     }
     point(at, &tile, &axis->at[x], shared);
+    tile.map = layer->spec.epilogue.map;
     tile.absent = at->vectors * RF_LANES - at->outputs;
     tile.output = at->output + x * layer->output[LAST];
     tile.output_step = axis->period * layer->output[LAST];

@@ -129,6 +129,7 @@ static void sum_points(const block *at, int64_t panel)
     tile.levels[3].count = plan->depth / RF_LANES;
     tile.levels[3].weights = RF_LANES * lanes;
     tile.weights = (const float *)at->call->packed + rf_winograd_panel_weights(plan, panel);
+    tile.output_step = lanes;
     for (int64_t point = 0; point < plan->point_count; point++) {
         const float *next = last && point + 1 == plan->point_count ? NULL : tile.weights + plan->depth * lanes;
         rf_tile_fetching fetching = rf_tile_fetching_of(next, plan->depth, vectors, at->chunks, false);
@@ -136,7 +137,7 @@ static void sum_points(const block *at, int64_t panel)
             int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
             tile.input = at->inputs + point * plan->input_step + begin * plan->depth;
             tile.levels[3].input = rows * RF_LANES;
-            tile.sums = at->sums + point * plan->sums_step + begin * lanes;
+            tile.output = at->sums + point * plan->sums_step + begin * lanes;
             rf_tile_fetch(&tile, &fetching);
             RF_ISA_NAME(rf_tile_of)(rows, vectors)(&tile);
         }
