@@ -83,6 +83,13 @@ says out 'image 0
 image 1
 2                 1'
 
+for precision in float32 bf16; do
+    expect 0 run m.json --input x.pb --precision "$precision"
+    says out 'relu float32 1x1x2x2
+  0 2
+  0.5 -0'
+done
+
 # ---- files
 expect 0 run m.json -i x.npy -o relu=o.txt -o o.npy --output o.pb
 says out ''
@@ -106,6 +113,8 @@ expect 2 run m.json -o o.jpg
 expect 2 run m.json -t 0
 expect 2 run m.json -k x
 expect 2 run m.json -l labels
+expect 2 run m.json --precision float8
+err_has "neither float32 nor bf16"
 for list in '' 1,2 1,2,3,4 1,,3 nan 1e999; do
     expect 2 run m.json --mean "$list"
 done
