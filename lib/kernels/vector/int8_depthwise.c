@@ -49,7 +49,9 @@ void RF_ISA_NAME(rf_int8_depthwise)(const rf_int8_plan *plan, const rf_int8_bloc
                       + block->column * plan->out_column + lane;
         for (int64_t i = 0; i < block->columns; i++, input += plan->column_step, to += plan->out_column) {
             rf_uvec sums[4];
-            memcpy(sums, start, sizeof sums);
+            RF_UNROLL
+            for (int j = 0; j < 4; j++)
+                sums[j] = start[j];
             add_taps(plan, input, packed, sums);
             store(sums, &scaling, count, to);
         }

@@ -114,16 +114,31 @@ RF_INLINE rf_uvec rf_add_fours(rf_uvec sums, rf_fours x, rf_fours w)
 #if RF_VECTOR_BYTES == 64 && defined(__AVX512F__)
 #define RF_DOUBLE_LARGER(a, b) ((rf_dvec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #define RF_DOUBLE_SMALLER(a, b) ((rf_dvec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define RF_LOW_DOUBLES(v) ((rf_dvec)_mm512_cvtepi32_pd(_mm512_castsi512_si256((__m512i)(v))))
+#define RF_HIGH_DOUBLES(v) ((rf_dvec)_mm512_cvtepi32_pd(_mm512_extracti64x4_epi64((__m512i)(v), 1)))
 #elif RF_VECTOR_BYTES == 32 && defined(__AVX2__)
 #define RF_DOUBLE_LARGER(a, b) ((rf_dvec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define RF_DOUBLE_SMALLER(a, b) ((rf_dvec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define RF_LOW_DOUBLES(v) ((rf_dvec)_mm256_cvtepi32_pd(_mm256_castsi256_si128((__m256i)(v))))
+#define RF_HIGH_DOUBLES(v) ((rf_dvec)_mm256_cvtepi32_pd(_mm256_extracti128_si256((__m256i)(v), 1)))
 #elif RF_VECTOR_BYTES == 16 && defined(__SSE2__)
 #define RF_DOUBLE_LARGER(a, b) ((rf_dvec)_mm_max_pd((__m128d)(a), (__m128d)(b)))
 #define RF_DOUBLE_SMALLER(a, b) ((rf_dvec)_mm_min_pd((__m128d)(a), (__m128d)(b)))
+#define RF_LOW_DOUBLES(v) ((rf_dvec)_mm_cvtepi32_pd((__m128i)(v)))
+#define RF_HIGH_DOUBLES(v) ((rf_dvec)_mm_cvtepi32_pd(_mm_unpackhi_epi64((__m128i)(v), (__m128i)(v))))
 #else
 #define RF_DOUBLE_PICK(mask, a, b) ((rf_dvec)(((mask) & (rf_lvec)(a)) | (~(mask) & (rf_lvec)(b))))
 #define RF_DOUBLE_LARGER(a, b) RF_DOUBLE_PICK((rf_lvec)((a) > (b)), a, b)
 #define RF_DOUBLE_SMALLER(a, b) RF_DOUBLE_PICK((rf_lvec)((a) < (b)), a, b)
+#define RF_LOW_DOUBLES(v) rf_doubles_of(v, 0)
+#define RF_HIGH_DOUBLES(v) rf_doubles_of(v, RF_LANES / 2)
+
+RF_INLINE rf_dvec rf_doubles_of(rf_uvec v, int first)
+{
+    rf_half_ivec half;
+    memcpy(&half, (const char *)&v + first * (int)sizeof(int32_t), sizeof half);
+    return __builtin_convertvector(half, rf_dvec);
+}
 #endif
 
 /* How a lane's sum becomes an output: round(limit(scale * sum + shift)) + zero. */
@@ -140,12 +155,12 @@ RF_INLINE rf_dvec rf_double_set(double x)
 
 /* Half a vector of sums. The integer, halves rounded to even, is in the lower part of each double's bits:
  * so it is above 2^52. */
-RF_INLINE rf_dvec rf_round_half(rf_half_ivec sums, const double *scale, const double *shift, double low, double high)
+RF_INLINE rf_dvec rf_round_half(rf_dvec sums, const double *scale, const double *shift, double low, double high)
 {
     rf_dvec scales, shifts;
     memcpy(&scales, scale, sizeof scales);
     memcpy(&shifts, shift, sizeof shifts);
-    rf_dvec x = __builtin_convertvector(sums, rf_dvec) * scales + shifts;
+    rf_dvec x = sums * scales + shifts;
     x = RF_DOUBLE_SMALLER(RF_DOUBLE_LARGER(x, rf_double_set(low)), rf_double_set(high));
     return x + rf_double_set(6755399441055744.0);
 }
@@ -162,12 +177,10 @@ RF_INLINE rf_dvec rf_round_half(rf_half_ivec sums, const double *scale, const do
 /* Lane `at` of the scaling goes with the first sum. Outputs are in the lanes' low bytes. */
 RF_INLINE rf_uvec rf_scale_back(rf_uvec sums, const rf_int8_scaling *by, int64_t at)
 {
-    rf_half_ivec low, high;
-    memcpy(&low, &sums, sizeof low);
-    memcpy(&high, (const char *)&sums + sizeof low, sizeof high);
     const double *scale = by->scale + at, *shift = by->shift + at;
-    rf_uvec a = (rf_uvec)rf_round_half(low, scale, shift, by->low, by->high);
-    rf_uvec b = (rf_uvec)rf_round_half(high, scale + RF_LANES / 2, shift + RF_LANES / 2, by->low, by->high);
+    rf_uvec a = (rf_uvec)rf_round_half(RF_LOW_DOUBLES(sums), scale, shift, by->low, by->high);
+    rf_uvec b = (rf_uvec)rf_round_half(RF_HIGH_DOUBLES(sums), scale + RF_LANES / 2, shift + RF_LANES / 2, by->low,
+                                       by->high);
     return RF_EVEN_LANES(a, b) + rf_uset((uint32_t)by->zero);
 }
 
