@@ -18,5 +18,7 @@
 #include <rfield/gradient.h>
 #include <rfield/tensors.h>
 #include <rfield/writers.h>
+#include <rfield/random.h>
+#include <rfield/initialize.h>
 
 #endif
