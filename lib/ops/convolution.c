@@ -361,7 +361,7 @@ static void describe_windows(const rf_convolution *state, turned *made)
     made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
     made->attributes[1] = ints_attribute("strides", made->strides, axes);
     made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
-    made->attributes[3] = ints_attribute("pads", made->pads, axes);
+    made->attributes[3] = ints_attribute("pads", made->pads, 2 * axes);
     made->attributes[4] = (rf_attribute)RF_INT("group", state->group);
 }
 

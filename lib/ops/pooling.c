@@ -347,7 +347,7 @@ static void list_windows(const rf_node *node, window_lists *made)
     made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
     made->attributes[1] = ints_attribute("strides", made->strides, axes);
     made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
-    made->attributes[3] = ints_attribute("pads", made->pads, axes);
+    made->attributes[3] = ints_attribute("pads", made->pads, 2 * axes);
     made->attributes[4] = (rf_attribute)RF_INT("ceil_mode", params->ceil_mode);
 }
 

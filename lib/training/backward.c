@@ -75,12 +75,13 @@ static rf_status walk_back(walk *it)
     const rf_value *loss = it->graph->outputs[1];
     it->gradient.slots[loss - it->graph->values].sum = rf_gradient_number(&it->gradient, 1);
     for (size_t n = it->graph->node_count; n-- > 0;) {
-        const rf_node *node = &it->graph->nodes[n];
+        rf_node *node = &it->graph->nodes[n];
         if (!is_reached(it, node) || !leads_to_wanted(it, node))
             continue;
+        it->gradient.at = node;
+        node->error = it->draft->error;
         if (!node->op->gradient)
             return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "the operator has no gradient");
-        it->gradient.at = node;
         rf_gradient_fail(&it->gradient, node->op->gradient(node, &it->gradient));
         if (it->gradient.status != RF_OK)
             return it->gradient.status;

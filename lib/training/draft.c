@@ -194,6 +194,7 @@ static rf_status keep_names(rf_draft *draft)
     }
     for (size_t n = 0; n < draft->graph->node_count; n++) {
         rf_node *node = &draft->graph->nodes[n];
+        node->error = draft->error;
         node->name = rf_arena_text(draft->arena, node->name, strlen(node->name));
         if (!node->name)
             return rf_draft_no_memory(draft);
