@@ -583,6 +583,35 @@ void random_plan_make(random_plan *plan, uint64_t seed)
     choose_outputs(plan);
 }
 
+/* What a Resize reads decides its shape. */
+static bool decides_shape(const random_plan *plan, const char *name)
+{
+    bool decides = false;
+    for (size_t l = 0; l < plan->network.layer_count; l++)
+        for (size_t i = 0; plan->inputs[l][i]; i++)
+            decides |= strcmp(plan->layers[l].type, "Resize") == 0 && strcmp(plan->inputs[l][i], name) == 0;
+    return decides;
+}
+
+void random_plan_release(random_plan *plan, random_plan_inputs *to)
+{
+    size_t inputs = 1, constants = 0;
+    to->inputs[0] = plan->input;
+    for (size_t i = 0; i < plan->network.constant_count; i++) {
+        const rf_tensor *constant = &plan->constants[i];
+        if (constant->dtype != RF_FLOAT32 || random_plan_below(plan, 2) || decides_shape(plan, constant->name)) {
+            to->constants[constants++] = *constant;
+            continue;
+        }
+        to->data[inputs] = constant->data;
+        to->inputs[inputs++] = (rf_tensor){.name = constant->name, .dtype = RF_FLOAT32, .shape = constant->shape};
+    }
+    plan->network.inputs = to->inputs;
+    plan->network.input_count = inputs;
+    plan->network.constants = to->constants;
+    plan->network.constant_count = constants;
+}
+
 void random_plan_free(random_plan *plan)
 {
     for (size_t i = 0; i < plan->network.constant_count; i++)

@@ -23,9 +23,17 @@ typedef struct random_plan {
     size_t tensor_count, text_count;
 } random_plan;
 
+/* Constants that have become inputs after the first, and those that are left. */
+typedef struct random_plan_inputs {
+    rf_tensor inputs[PLAN_TENSORS], constants[PLAN_TENSORS];
+    const void *data[PLAN_TENSORS];
+} random_plan_inputs;
+
 /* The same seed gives the same network. */
 void random_plan_make(random_plan *plan, uint64_t seed);
 void random_plan_free(random_plan *plan);
+/* Makes inputs of half of the constants that are floats, weights among them; the description is in `to` then. */
+void random_plan_release(random_plan *plan, random_plan_inputs *to);
 
 /* From 0 to count - 1, and from -1 to 1. */
 int64_t random_plan_below(random_plan *plan, int64_t count);

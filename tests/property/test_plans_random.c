@@ -65,42 +65,6 @@ static void run_backward(void *context, void (*body)(void *argument, size_t work
 
 static const rf_executor backward = {.run = run_backward, .workers = WORKERS};
 
-/* Constants that have become inputs after the first, and those that are left. */
-typedef struct released {
-    rf_tensor inputs[PLAN_TENSORS], constants[PLAN_TENSORS];
-    const void *data[PLAN_TENSORS];
-} released;
-
-/* What a Resize reads decides its shape. */
-static bool decides_shape(const random_plan *plan, const char *name)
-{
-    bool decides = false;
-    for (size_t l = 0; l < plan->network.layer_count; l++)
-        for (size_t i = 0; plan->inputs[l][i]; i++)
-            decides |= strcmp(plan->layers[l].type, "Resize") == 0 && strcmp(plan->inputs[l][i], name) == 0;
-    return decides;
-}
-
-/* Makes inputs of half of the floats. */
-static void release(random_plan *plan, released *to)
-{
-    size_t inputs = 1, constants = 0;
-    to->inputs[0] = plan->input;
-    for (size_t i = 0; i < plan->network.constant_count; i++) {
-        const rf_tensor *constant = &plan->constants[i];
-        if (constant->dtype != RF_FLOAT32 || random_plan_below(plan, 2) || decides_shape(plan, constant->name)) {
-            to->constants[constants++] = *constant;
-            continue;
-        }
-        to->data[inputs] = constant->data;
-        to->inputs[inputs++] = (rf_tensor){.name = constant->name, .dtype = RF_FLOAT32, .shape = constant->shape};
-    }
-    plan->network.inputs = to->inputs;
-    plan->network.input_count = inputs;
-    plan->network.constants = to->constants;
-    plan->network.constant_count = constants;
-}
-
 static bool bind_inputs(const random_plan *plan, rf_session *session, const float *input, const void *const *others,
                         rf_error *error)
 {
@@ -201,14 +165,14 @@ static bool check_layouts(random_plan *plan, const rf_kernels *kernels, const fl
 /* As before, by kernels that prepare weights in the run. */
 static bool check_released(random_plan *plan, const rf_kernels *kernels, const float *input, const results *wanted)
 {
-    static released inputs;
+    static random_plan_inputs inputs;
     const rf_network whole = plan->network;
     results one, many;
     rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
     options.isa = kernels->isa;
     results_take(plan, &one);
     results_take(plan, &many);
-    release(plan, &inputs);
+    random_plan_release(plan, &inputs);
     bool good = run_plan(plan, &options, NULL, input, inputs.data, &one) && is_close(plan, wanted, &one, false)
         && run_plan(plan, &options, &backward, input, inputs.data, &many) && is_same(plan, &one, &many);
     if (!good)
