@@ -6,8 +6,9 @@
  * rf_compile() turns a description with bound shapes into an immutable
  * ::rf_model, which any number of threads may share. An ::rf_session holds what
  * one run at a time writes. rf_run() allocates nothing, takes no lock but the
- * executor's and makes no system call, but that one of several workers which
- * has waited long for the others gives its processor up for a moment.
+ * executor's and makes no system call, but that one of several workers gives
+ * its processor up for a moment where it has waited long for the others, and
+ * sleeps where they have waited long for it.
  *
  *     rf_model *model;
  *     rf_compile(network, NULL, &model, &error);
@@ -38,7 +39,8 @@ extern "C" {
  */
 typedef struct rf_executor {
     /** Calls `body(argument, worker)` once for each worker from 0 to `workers - 1` and returns when
-     * all have returned. They may run at the same time or one after the other. */
+     * all have returned. They may run at the same time or one after the other. A run for which one
+     * worker is enough does not call it. */
     void (*run)(void *context, void (*body)(void *argument, size_t worker), void *argument, size_t workers);
     void *context;  /**< handed to `run` */
     size_t workers; /**< the most that may run at once; 1 to 65536 */

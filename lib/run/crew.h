@@ -4,7 +4,8 @@
  *
  * The executor is asked once for a whole run, not once a step: waking a thread
  * takes longer than many a step. Workers go through the steps together, the first to come leads: it opens
- * the steps and does alone what is not worth sharing; of the other steps every worker has its share.
+ * the steps. What is not worth sharing is done by whoever comes to it first; of the other steps every worker
+ * has its share.
  */
 #ifndef RF_RUN_CREW_H
 #define RF_RUN_CREW_H

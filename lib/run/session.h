@@ -29,7 +29,12 @@ typedef struct rf_crew {
     rf_crew_share *done;         /* by step: units, or 1 for a step that is not shared out */
     atomic_size_t open;          /* steps that may be begun as soon as those before are done */
     atomic_bool led, stopped;
-    rf_status status;            /* of the leader */
+    atomic_size_t late;          /* 1 + the step that some have long waited for others to finish; 0 for none */
+    atomic_size_t late_workers;  /* that have been waited for */
+    _Atomic int64_t fewer_until; /* nanoseconds of a clock */
+    size_t fewer;                /* workers not to use until then */
+    size_t owners;               /* of shares in the present run */
+    rf_status status;
     rf_error *error;
 } rf_crew;
 
