@@ -26,7 +26,7 @@ static const uint64_t most_swept = 64 << 20;
 static const uint64_t growth = 4; /* of weights that are prepared for Winograd's algorithm */
 static const uint64_t most_operations = UINT64_C(20000000000); /* a layer that takes longer keeps its estimate */
 static const double layer_seconds = 0.4, model_seconds = 60;   /* after which nothing more is tried */
-static const double hopeless = 1.25, better = 0.95;            /* times of the best's */
+static const double hopeless = 1.25, better = 0.9;             /* times of the best's: noise is up to a tenth */
 
 /* What has been found for a convolution. */
 typedef struct finding {
