@@ -16,9 +16,11 @@
 #include <rfield/kernels.h>
 #include <rfield/run.h>
 #include <rfield/gradient.h>
+#include <rfield/training.h>
 #include <rfield/tensors.h>
 #include <rfield/writers.h>
 #include <rfield/random.h>
 #include <rfield/initialize.h>
+#include <rfield/optimizer.h>
 
 #endif

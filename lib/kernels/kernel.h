@@ -221,6 +221,7 @@ typedef struct rf_kernels {
     /* Does multiply-adds that wait for nothing, in proportion to `steps`, and tells how many: over the
      * time, the processor's peak. */
     uint64_t (*spin)(uint64_t steps);
+    const struct rf_updates *updates; /* kernels/update.h */
 } rf_kernels;
 
 #endif

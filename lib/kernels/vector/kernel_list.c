@@ -5,6 +5,7 @@
 #define RF_TEXT2(text) #text
 #define RF_TEXT_OF(text) RF_TEXT2(text)
 
+extern const struct rf_updates RF_ISA_NAME(rf_updates);
 extern const rf_kernels RF_ISA_NAME(rf_kernels);
 
 const rf_kernels RF_ISA_NAME(rf_kernels) = {
@@ -24,4 +25,5 @@ const rf_kernels RF_ISA_NAME(rf_kernels) = {
     .copy = RF_ISA_NAME(rf_make_copy),
     .fill = RF_ISA_NAME(rf_make_fill),
     .spin = RF_ISA_NAME(rf_spin),
+    .updates = &RF_ISA_NAME(rf_updates),
 };
