@@ -144,6 +144,38 @@ typedef struct rf_pool_spec {
     rf_map map;
 } rf_pool_spec;
 
+/* The gradient of a convolution's weights from its input [N, C_in, ...] and dL/d(output), [N, C_out, ...],
+ * of no more positions than the windows state. */
+typedef struct rf_weight_gradient_spec {
+    int32_t axes;
+    rf_window windows[RF_MAX_SPATIAL];
+    int64_t groups;
+    rf_strided input, gradient, output; /* the output as the weights: [C_out, C_in / groups, kernel...] */
+} rf_weight_gradient_spec;
+
+/* Two works, one after the other, with a buffer of floats between them. Operands of the first: input, gradient,
+ * the buffer; of the second: the buffer, output. */
+typedef struct rf_weight_gradient_work {
+    rf_work sum, join;
+    int64_t partial_floats;
+} rf_weight_gradient_work;
+
+/* operands: gradient by the pool's output, input where maxima, output. The output has the input's dims. */
+typedef struct rf_pool_gradient_spec {
+    int32_t axes;
+    rf_window windows[RF_MAX_SPATIAL];
+    bool average, count_include_pad;
+    rf_strided gradient, input, output; /* `input` of maxima only */
+} rf_pool_gradient_spec;
+
+/* operands: gradient, x, output, of equal dims: gradient * rf_map_slope(x). The output may be the same memory
+ * with the same strides as one of the others. */
+typedef struct rf_slope_spec {
+    rf_strided gradient, x, output;
+    rf_map map;
+    bool of_output;
+} rf_slope_spec;
+
 /* operands: input, output, of equal dims. They may be the same memory with the same strides. */
 typedef struct rf_map_spec {
     rf_strided input, output;
@@ -210,6 +242,9 @@ typedef struct rf_kernels {
     bool (*integer_sum)(const rf_integer_sum_spec *spec, rf_arena *arena, rf_work *work);
     bool (*levels)(const rf_levels_spec *spec, rf_arena *arena, rf_work *work);
     bool (*pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*weight_gradient)(const rf_weight_gradient_spec *spec, rf_arena *arena, rf_weight_gradient_work *work);
+    bool (*pool_gradient)(const rf_pool_gradient_spec *spec, rf_arena *arena, rf_work *work);
+    bool (*slope)(const rf_slope_spec *spec, rf_arena *arena, rf_work *work);
     bool (*map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
     bool (*pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);
     bool (*scale)(const rf_scale_spec *spec, rf_arena *arena, rf_work *work);

@@ -21,6 +21,8 @@ typedef struct attempt {
     bool adds;                 /* what a matrix product adds is a residual: not one known number a column */
     const float *bias, *scale; /* made ready by `prepare` */
     rf_work work;
+    rf_work join;    /* the second of two works, with so many floats between them; none for most jobs */
+    int64_t between;
 } attempt;
 
 static const rf_strided *form_of(const attempt *it, uint32_t i)
@@ -230,6 +232,52 @@ static bool try_resample(attempt *it)
     return it->plan->kernels->resample(&spec, it->plan->arena, &it->work);
 }
 
+/* ---- Gradients ---------------------------------------------------------------------------- */
+
+static bool try_slope(attempt *it)
+{
+    rf_slope_spec spec = {
+        .gradient = *form_of(it, 0), .x = *form_of(it, 1), .output = *form_of(it, 2),
+        .map = it->job->task.as.slope.map, .of_output = it->job->task.as.slope.of_output,
+    };
+    return it->plan->kernels->slope(&spec, it->plan->arena, &it->work);
+}
+
+static bool try_pool_gradient(attempt *it)
+{
+    const rf_task *task = &it->job->task;
+    rf_pool_gradient_spec spec = {
+        .axes = task->as.pool.axes,
+        .average = task->as.pool.average,
+        .count_include_pad = task->as.pool.count_include_pad,
+        .gradient = *form_of(it, 0),
+        .output = *form_of(it, it->inputs),
+    };
+    if (!spec.average)
+        spec.input = *form_of(it, 1);
+    memcpy(spec.windows, task->as.pool.windows, sizeof spec.windows);
+    return it->plan->kernels->pool_gradient(&spec, it->plan->arena, &it->work);
+}
+
+static bool try_weight_gradient(attempt *it)
+{
+    rf_weight_gradient_work both;
+    rf_weight_gradient_spec spec = {
+        .axes = it->job->task.as.weight_gradient.axes,
+        .groups = it->job->task.as.weight_gradient.groups,
+        .input = *form_of(it, 0),
+        .gradient = *form_of(it, 1),
+        .output = *form_of(it, 2),
+    };
+    memcpy(spec.windows, it->job->task.as.weight_gradient.windows, sizeof spec.windows);
+    if (!it->plan->kernels->weight_gradient(&spec, it->plan->arena, &both))
+        return false;
+    it->work = both.sum;
+    it->join = both.join;
+    it->between = both.partial_floats;
+    return true;
+}
+
 /* ---- Attempts ----------------------------------------------------------------------------- */
 
 /* How a kind of job is tried, how many of its inputs are operands, and whether channels go last
@@ -251,6 +299,9 @@ static const manner manners[RF_TASK_KINDS] = {
     [RF_TASK_SCALE] = {try_scale, 1, false, true},
     [RF_TASK_REDUCE] = {try_reduce, 1, false, false},
     [RF_TASK_SOFTMAX] = {try_softmax, 1, false, true},
+    [RF_TASK_SLOPE] = {try_slope, 2, false, true},
+    [RF_TASK_WEIGHT_GRADIENT] = {try_weight_gradient, 2, true, false},
+    [RF_TASK_POOL_GRADIENT] = {try_pool_gradient, 2, true, false},
 };
 
 /* What a matrix product adds is folded into its kernel where it is one known number a column. */
@@ -295,6 +346,8 @@ static rf_status gather_operands(attempt *it, const manner *how)
         it->inputs = 1;
     if (job->task.kind == RF_TASK_LEVELS && job->task.as.levels.paired)
         it->inputs = 2;
+    if (job->task.kind == RF_TASK_POOL_GRADIENT && job->task.as.pool.average)
+        it->inputs = 1;
     for (uint32_t i = 0; i < it->inputs; i++)
         RF_TRY(rf_plan_slot(it->plan, job->inputs[i], &it->slots[i]));
     it->count = it->inputs + 1;
@@ -351,10 +404,26 @@ static rf_status place_output(attempt *it, const manner *how)
     return rf_plan_place(it->plan, it->job->output, order_of(it, how), output);
 }
 
+/* Two works, and what the first makes for the second. */
+static rf_status add_two(attempt *it)
+{
+    const rf_strided form = {.rank = 1, .dims = {it->between}, .strides = {1}};
+    rf_slot first[] = {it->slots[0], it->slots[1], {.start = 0}}, second[2];
+    if (it->work.units == 0)
+        return RF_OK;
+    RF_TRY(rf_plan_temporary(it->plan, RF_FLOAT32, &form, &first[2]));
+    RF_TRY(rf_plan_add_step(it->plan, it->job, &it->work, first, 3));
+    second[0] = first[2];
+    second[1] = it->slots[2];
+    return rf_plan_add_silent_step(it->plan, it->job, &it->join, second, 2);
+}
+
 /* A matrix product's second operand comes last, since it has none where that is constant. */
 static rf_status add(attempt *it)
 {
     rf_job prepared = *it->job;
+    if (it->job->task.kind == RF_TASK_WEIGHT_GRADIENT)
+        return add_two(it);
     prepared.scale = it->scale;
     prepared.shift = it->bias;
     if (it->work.units && rf_plan_is_packed_in_run(&it->work))
@@ -405,8 +474,6 @@ rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job)
     const manner *how = &manners[job->task.kind];
     attempt it = {.plan = plan, .job = job};
     bool done;
-    if (!how->attempt)
-        return rf_plan_add_reference(plan, job);
     RF_TRY(gather_operands(&it, how));
     RF_TRY(place_output(&it, how));
     done = how->attempt(&it);

@@ -15,6 +15,10 @@ bool RF_ISA_NAME(rf_make_integer_sum)(const rf_integer_sum_spec *spec, rf_arena 
 bool RF_ISA_NAME(rf_make_levels)(const rf_levels_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_int8_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_pool)(const rf_pool_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_weight_gradient)(const rf_weight_gradient_spec *spec, rf_arena *arena,
+                                          rf_weight_gradient_work *work);
+bool RF_ISA_NAME(rf_make_pool_gradient)(const rf_pool_gradient_spec *spec, rf_arena *arena, rf_work *work);
+bool RF_ISA_NAME(rf_make_slope)(const rf_slope_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_map)(const rf_map_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_pair)(const rf_pair_spec *spec, rf_arena *arena, rf_work *work);
 bool RF_ISA_NAME(rf_make_scale)(const rf_scale_spec *spec, rf_arena *arena, rf_work *work);
