@@ -49,7 +49,8 @@ static bool copy_attribute(rf_arena *arena, const rf_attribute *from, rf_attribu
     rf_tensor *tensor;
     switch (from->type) {
     case RF_ATTRIBUTE_STRING:
-        return (to->value.s = rf_arena_text(arena, from->value.s ? from->value.s : "", from->value.s ? from->count : 0));
+        return (to->value.s = rf_arena_text(arena, from->value.s ? from->value.s : "",
+                                            from->value.s ? from->count : 0));
     case RF_ATTRIBUTE_INTS:
         return (to->value.ints = copy_bytes(arena, from->value.ints, from->count, sizeof *from->value.ints));
     case RF_ATTRIBUTE_FLOATS:

@@ -92,7 +92,8 @@ static rf_status find_offsets(rf_optimizer *optimizer, const size_t *sizes, rf_e
         return rf_arena_fail(&optimizer->arena, error, "an optimiser");
     for (size_t t = 0; t < optimizer->tensor_count; t++) {
         if (!rf_checked_add(optimizer->offsets[t], sizes[t], &optimizer->offsets[t + 1]))
-            return rf_fail(error, RF_ERROR_OVERFLOW, "sizes", "the tensors up to %zu have too many elements to count", t);
+            return rf_fail(error, RF_ERROR_OVERFLOW, "sizes", "the tensors up to %zu have too many elements to "
+                           "count", t);
         optimizer->block_count += sizes[t] / BLOCK + (sizes[t] % BLOCK != 0);
     }
     return RF_OK;
@@ -215,10 +216,12 @@ static rf_status check_arrays(const rf_optimizer *optimizer, double rate, rf_err
     if (!optimizer->parameters || !optimizer->gradients)
         return rf_fail(error, RF_ERROR_ARGUMENT, optimizer->parameters ? "gradients" : "parameters",
                        "rf_optimizer_step: %s is NULL", optimizer->parameters ? "gradients" : "parameters");
-    for (size_t t = 0; t < optimizer->tensor_count; t++)
-        if (optimizer->offsets[t + 1] > optimizer->offsets[t] && (!optimizer->parameters[t] || !optimizer->gradients[t]))
+    for (size_t t = 0; t < optimizer->tensor_count; t++) {
+        bool empty = optimizer->offsets[t + 1] == optimizer->offsets[t];
+        if (!empty && (!optimizer->parameters[t] || !optimizer->gradients[t]))
             return rf_fail(error, RF_ERROR_ARGUMENT, optimizer->parameters[t] ? "gradients" : "parameters",
                            "%s[%zu] is NULL", optimizer->parameters[t] ? "gradients" : "parameters", t);
+    }
     return RF_OK;
 }
 

@@ -14,10 +14,10 @@ static double eased(double from, double to, uint64_t step, uint64_t steps)
 
 static double one_cycle(const rf_schedule *schedule, uint64_t step)
 {
-    uint64_t peak = schedule->peak;
+    uint64_t peak = schedule->peak, after = schedule->steps > peak ? schedule->steps - peak : 0;
     if (step < peak)
         return eased(schedule->initial_rate, schedule->rate, step, peak);
-    return eased(schedule->rate, schedule->final_rate, step - peak, schedule->steps > peak ? schedule->steps - peak : 0);
+    return eased(schedule->rate, schedule->final_rate, step - peak, after);
 }
 
 static double rate_after_warmup(const rf_schedule *schedule, uint64_t step)

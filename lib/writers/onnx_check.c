@@ -34,8 +34,8 @@ static rf_status check_declaration(const char *what, const rf_tensor *tensor, rf
 {
     RF_TRY(check_text(what, tensor->name, false, error));
     if (tensor->shape.rank < -1 || tensor->shape.rank > RF_MAX_RANK)
-        return rf_fail(error, RF_ERROR_ARGUMENT, tensor->name, "tensor '%.80s' has the rank %d; -1 to %d can be saved",
-                       tensor->name, (int)tensor->shape.rank, RF_MAX_RANK);
+        return rf_fail(error, RF_ERROR_ARGUMENT, tensor->name, "tensor '%.80s' has the rank %d; -1 to %d can be "
+                       "saved", tensor->name, (int)tensor->shape.rank, RF_MAX_RANK);
     if ((int)tensor->dtype < 0 || tensor->dtype > RF_INT4)
         return rf_fail(error, RF_ERROR_ARGUMENT, tensor->name, "tensor '%.80s' has the element type %d; 0 to %d can "
                        "be saved", tensor->name, (int)tensor->dtype, RF_INT4);

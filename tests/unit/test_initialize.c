@@ -220,7 +220,8 @@ static void test_seeds(void **state)
     const rf_network small = {.inputs = &image, .input_count = 1, .layers = &alone, .layer_count = 1};
     first = initialized(&small, NULL);
     again = initialized(&network, NULL);
-    assert_memory_equal(floats(first, "conv.weight"), floats(again, "conv.weight"), weights[0].elements * sizeof(float));
+    assert_memory_equal(floats(first, "conv.weight"), floats(again, "conv.weight"),
+                        weights[0].elements * sizeof(float));
     rf_network_free(first);
     rf_network_free(again);
 }

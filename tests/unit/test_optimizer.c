@@ -21,6 +21,12 @@ static rf_optimizer *made(rf_optimizer_options options, const size_t *sizes, siz
     return optimizer;
 }
 
+static void steps_well(rf_optimizer *optimizer, float *const *parameters, float *const *gradients)
+{
+    const float *const *read = (const float *const *)gradients;
+    assert_int_equal(rf_optimizer_step(optimizer, parameters, read, 0.01, NULL), RF_OK);
+}
+
 static void step(rf_optimizer *optimizer, float *parameters, const float *gradient, double rate)
 {
     rf_error error = {.message = ""};
@@ -230,7 +236,8 @@ static void check_plain(rf_optimizer_options options)
     }
     for (size_t i = 0; i < TOTAL; i++)
         if (fabs(p[i] - expected[i]) > 3e-6)
-            fail_msg("kind %d: parameter %zu is %.9g instead of %.9g", (int)options.kind, i, (double)p[i], expected[i]);
+            fail_msg("kind %d: parameter %zu is %.9g instead of %.9g", (int)options.kind, i, (double)p[i],
+                     expected[i]);
     rf_optimizer_free(optimizer);
     free(p);
     free(g);
@@ -267,7 +274,7 @@ static void run_kind(rf_optimizer_kind kind, const rf_executor *executor, float 
     fill_random(p, TOTAL, 5);
     for (uint64_t k = 0; k < 5; k++) {
         fill_random(g, TOTAL, k);
-        assert_int_equal(rf_optimizer_step(optimizer, tensors, (const float *const *)gradients, 0.01, NULL), RF_OK);
+        steps_well(optimizer, tensors, gradients);
     }
     rf_optimizer_free(optimizer);
     free(g);
@@ -319,7 +326,7 @@ static void test_not_finite(void **state)
             assert_non_null(strstr(error.message, words));
             assert_memory_equal(p, before, TOTAL * sizeof *p);
             g[5 + 8000 + k] = good;
-            assert_int_equal(rf_optimizer_step(optimizer, tensors, (const float *const *)gradients, 0.01, NULL), RF_OK);
+            steps_well(optimizer, tensors, gradients);
         }
         rf_optimizer_free(optimizer);
         /* The refused steps left the state alone, too. */
@@ -328,7 +335,7 @@ static void test_not_finite(void **state)
         fill_random(again, TOTAL, 5);
         for (uint64_t k = 0; k < 5; k++) {
             fill_random(g, TOTAL, k);
-            assert_int_equal(rf_optimizer_step(optimizer, tensors, (const float *const *)gradients, 0.01, NULL), RF_OK);
+            steps_well(optimizer, tensors, gradients);
         }
         assert_memory_equal(p, again, TOTAL * sizeof *p);
         rf_optimizer_free(optimizer);
@@ -497,7 +504,8 @@ static void test_odd_schedules(void **state)
     (void)state;
     assert_rate((rf_schedule){.kind = RF_SCHEDULE_COSINE, .rate = 1, .final_rate = 0.5}, 0, 0.5);
     assert_rate((rf_schedule){.kind = RF_SCHEDULE_STEP, .rate = 1, .factor = 0.5}, 1, 0.5);
-    assert_rate((rf_schedule){.kind = RF_SCHEDULE_ONE_CYCLE, .rate = 1, .final_rate = 0.5, .peak = 5, .steps = 2}, 7, 0.5);
+    rf_schedule late = {.kind = RF_SCHEDULE_ONE_CYCLE, .rate = 1, .final_rate = 0.5, .peak = 5, .steps = 2};
+    assert_rate(late, 7, 0.5);
     assert_rate((rf_schedule){.kind = (rf_schedule_kind)9, .rate = 1}, 0, 0);
     assert_rate((rf_schedule){.rate = 1, .warmup = UINT64_MAX}, 0, 1 / (double)UINT64_MAX);
 }
