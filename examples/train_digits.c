@@ -66,7 +66,7 @@ static bool read_digit(gzFile file, float *pixels, int64_t *class)
 static bool read_all(gzFile file, labelled *learn, labelled *test)
 {
     float pixels[PIXELS];
-    int64_t class;
+    int64_t class = 0;
     size_t count = 0;
     learn->count = test->count = 0;
     for (; count < MOST_DIGITS && read_digit(file, pixels, &class); count++) {
