@@ -213,6 +213,9 @@ static bool try_reduce(attempt *it)
         spec.output.strides[k] = reduced && !kept ? 1 : output->strides[kept ? k : next];
         next += !reduced;
     }
+    if (rf_plan_reduce_parts(it->plan, &spec, &it->work, &it->join, &it->between))
+        return true;
+    it->between = 0;
     return it->plan->kernels->reduce(&spec, it->plan->arena, &it->work);
 }
 
@@ -408,13 +411,13 @@ static rf_status place_output(attempt *it, const manner *how)
 static rf_status add_two(attempt *it)
 {
     const rf_strided form = {.rank = 1, .dims = {it->between}, .strides = {1}};
-    rf_slot first[] = {it->slots[0], it->slots[1], {.start = 0}}, second[2];
-    if (it->work.units == 0)
-        return RF_OK;
-    RF_TRY(rf_plan_temporary(it->plan, RF_FLOAT32, &form, &first[2]));
-    RF_TRY(rf_plan_add_step(it->plan, it->job, &it->work, first, 3));
-    second[0] = first[2];
-    second[1] = it->slots[2];
+    const uint32_t inputs = it->inputs;
+    rf_slot first[MOST_OPERANDS], second[2];
+    memcpy(first, it->slots, sizeof first);
+    RF_TRY(rf_plan_temporary(it->plan, RF_FLOAT32, &form, &first[inputs]));
+    RF_TRY(rf_plan_add_step(it->plan, it->job, &it->work, first, inputs + 1));
+    second[0] = first[inputs];
+    second[1] = it->slots[inputs];
     return rf_plan_add_silent_step(it->plan, it->job, &it->join, second, 2);
 }
 
@@ -422,7 +425,7 @@ static rf_status add_two(attempt *it)
 static rf_status add(attempt *it)
 {
     rf_job prepared = *it->job;
-    if (it->job->task.kind == RF_TASK_WEIGHT_GRADIENT)
+    if (it->between)
         return add_two(it);
     prepared.scale = it->scale;
     prepared.shift = it->bias;

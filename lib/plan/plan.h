@@ -191,6 +191,10 @@ rf_status rf_plan_emit_moving(rf_plan *plan, const rf_job *job);
 /* emit_arithmetic.c: jobs that compute. */
 rf_status rf_plan_emit_arithmetic(rf_plan *plan, const rf_job *job);
 
+/* reduce_parts.c: a reduction by two works, with so many floats between them; false where one will do. */
+bool rf_plan_reduce_parts(const rf_plan *plan, const rf_reduce_spec *spec, rf_work *first, rf_work *second,
+                          int64_t *between);
+
 /* emit_integer.c: sums of products of 8-bit integers. */
 bool rf_plan_knows_integer_sum(const rf_integer_sum *sum);
 rf_status rf_plan_emit_integer_sum(rf_plan *plan, const rf_job *job);

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -453,6 +454,32 @@ static void steps(void **state)
     rf_model_free(model);
 }
 
+/* A batch whose channels are 1 to 5 but for one element, which is 4 more: enough to be summed in parts. */
+static void batch_of_channels(void **state)
+{
+    enum { BATCH = 16, CHANNELS = 5, PIXELS = 512, EACH = BATCH * PIXELS };
+    static const char *const types[] = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceSumSquare", "ReduceL2"};
+    const rf_tensor inputs[] = {{.name = "x", .shape = RF_SHAPE(BATCH, CHANNELS, 16, 32)}};
+    float *x = malloc(CHANNELS * EACH * sizeof *x);
+    (void)state;
+    assert_non_null(x);
+    for (int i = 0; i < CHANNELS * EACH; i++)
+        x[i] = (float)(i / PIXELS % CHANNELS + 1 + 4 * (i % PIXELS == 100 && i / PIXELS / CHANNELS == 3));
+    for (size_t k = 0; k < LENGTH(types); k++) {
+        const rf_layer layers[] = {{.name = "y", .type = types[k], .inputs = RF_NAMES("x"),
+                                    .attributes = RF_ATTRIBUTES(RF_INTS("axes", 0, 2, 3), RF_INT("keepdims", 0))}};
+        const rf_network network = {.inputs = inputs, .input_count = 1, .layers = layers, .layer_count = 1, .opset = 11};
+        float wanted[CHANNELS];
+        for (int c = 1; c <= CHANNELS; c++) {
+            float sum = (float)(EACH * c + 4), squares = (float)((EACH - 1) * c * c + (c + 4) * (c + 4));
+            const float all[] = {sum, sum / EACH, (float)c + 4, squares, sqrtf(squares)};
+            wanted[c - 1] = all[k];
+        }
+        expect_everywhere(&network, x, CHANNELS * EACH * sizeof *x, "y", wanted, CHANNELS);
+    }
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +487,7 @@ int main(void)
         cmocka_unit_test(normalisation_folds), cmocka_unit_test(dense_and_softmax), cmocka_unit_test(moving),
         cmocka_unit_test(unusual_outputs),     cmocka_unit_test(nothing_to_do),     cmocka_unit_test(integers),
         cmocka_unit_test(values),              cmocka_unit_test(ragged),            cmocka_unit_test(sharing),
+        cmocka_unit_test(batch_of_channels),
         cmocka_unit_test(observing),           cmocka_unit_test(steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,8 @@ enum {
     LAST = RF_WEIGHT_AXES - 1,
     FEW_INPUTS = 8,          /* below so many, taps make rows too */
     UNIT_FLOATS = 1 << 16,   /* of a unit's sums: a quarter of a second cache */
-    ENOUGH_UNITS = 32        /* for as many workers as there may be, and to share work out evenly */
+    ENOUGH_UNITS = 32,       /* for as many workers as there may be, and to share work out evenly */
+    MOST_FLOATS = 1 << 22    /* of the sums of all parts, where there are several */
 };
 
 static void set_axes(const rf_weight_gradient_spec *spec, rf_weight_plan *plan)
@@ -98,7 +99,8 @@ static bool set_parts(rf_weight_plan *plan, int64_t *units)
         || !rf_checked_mul(plan->tap_count, plan->rows, &floats) || !rf_checked_mul(floats, plan->width, &floats)
         || !rf_checked_mul(floats, others, &plan->part_floats) || !rf_checked_mul(others, plan->blocks, &others))
         return false;
-    plan->parts = rf_max(rf_min(ENOUGH_UNITS / others, plan->batch), 1);
+    int64_t most = rf_min(ENOUGH_UNITS / others, MOST_FLOATS / plan->part_floats);
+    plan->parts = rf_max(rf_min(most, plan->batch), 1);
     return rf_checked_mul(others, plan->parts, units) && plan->part_floats <= INT64_MAX / 4 / plan->parts;
 }
 
