@@ -32,9 +32,11 @@ static bool is_folded(const rf_node *node)
     return true;
 }
 
-static bool is_float(const rf_node *node)
+/* The axes of a reduction are an input that says how, and no operand. */
+static bool is_float(const rf_node *node, rf_task_kind kind)
 {
-    for (uint32_t i = 0; i < node->input_count; i++)
+    uint32_t operands = kind == RF_TASK_REDUCE ? 1 : node->input_count;
+    for (uint32_t i = 0; i < operands; i++)
         if (node->inputs[i] && node->inputs[i]->dtype != RF_FLOAT32)
             return false;
     return rf_output(node, 0) && rf_output(node, 0)->dtype == RF_FLOAT32;
@@ -68,7 +70,7 @@ static bool is_lowered(const rf_node *node, rf_task *task)
         return true;
     if (task->kind == RF_TASK_INTEGER_SUM)
         return rf_plan_knows_integer_sum(&task->as.integer_sum);
-    return is_float(node);
+    return is_float(node, task->kind);
 }
 
 static rf_value *first_output(const rf_node *node)

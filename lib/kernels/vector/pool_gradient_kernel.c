@@ -21,6 +21,8 @@ typedef struct gradient_plan {
     int64_t channels, x_channel, dy_channel, to_channel;
     int64_t lanes, blocks;         /* channels of a unit, and units of an image */
     bool average;
+    bool apart;                    /* no element is in two windows */
+    bool filled;                   /* and every one is in one: nothing need be cleared */
 } gradient_plan;
 
 /* A window of some vectors of channels: its first taps, and the strides from tap to tap. */
@@ -69,6 +71,48 @@ RF_INLINE void store_lanes(float *to, rf_vec v, int64_t lanes, const bool whole)
                  to_ = z_ * (window_)->to_steps[0] + y_ * (window_)->to_steps[1];                        \
                  t_ < (window_)->counts[LAST];                                                           \
                  t_++, x_ += (window_)->x_steps[LAST], to_ += (window_)->to_steps[LAST])
+
+/* The same for a square of 2 or 3 by as many taps that are all on the input, as most are. */
+RF_INLINE void give_square(const window_at *window, const rf_vec *dy, const int side, const bool apart,
+                           const int vectors)
+{
+    RF_UNROLL
+    for (int v = 0; v < vectors; v++) {
+        rf_vec elements[9], most = rf_set(-INFINITY);
+        rf_ivec open = ~(rf_ivec){0};
+        RF_UNROLL
+        for (int t = 0; t < side * side; t++) {
+            elements[t] = rf_load(window->x + t / side * window->x_steps[1] + t % side * window->x_steps[LAST]
+                                  + v * RF_LANES);
+            most = rf_vmax(elements[t], most);
+        }
+        RF_UNROLL
+        for (int t = 0; t < side * side; t++) {
+            float *at = window->to + t / side * window->to_steps[1] + t % side * window->to_steps[LAST] + v * RF_LANES;
+            rf_ivec hit = open & ((elements[t] == most) | (elements[t] != elements[t]));
+            rf_vec given = (rf_vec)(hit & (rf_ivec)dy[v]);
+            open &= ~hit;
+            rf_store(at, apart ? given : rf_load(at) + given);
+        }
+    }
+}
+
+/* False where the window is another one. */
+RF_INLINE bool give_known(const window_at *window, const rf_vec *dy, bool apart, const int vectors)
+{
+    int64_t side = window->counts[LAST];
+    if (window->counts[0] != 1 || window->counts[1] != side || side < 2 || side > 3)
+        return false;
+    if (side == 2 && apart)
+        give_square(window, dy, 2, true, vectors);
+    else if (side == 2)
+        give_square(window, dy, 2, false, vectors);
+    else if (apart)
+        give_square(window, dy, 3, true, vectors);
+    else
+        give_square(window, dy, 3, false, vectors);
+    return true;
+}
 
 /* To the first of the largest, or the first NaN where there is one. */
 RF_INLINE void give_largest(const window_at *window, const rf_vec *dy, int64_t lanes, const int vectors,
@@ -135,7 +179,8 @@ RF_INLINE void give_row(const channels_at *c, window_at *window, const float *dy
             continue;
         }
         window->x = x + taps->input * p->x[LAST];
-        give_largest(window, given, c->lanes, vectors, whole);
+        if (!whole || !give_known(window, given, p->apart, vectors))
+            give_largest(window, given, c->lanes, vectors, whole);
     }
 }
 
@@ -180,20 +225,21 @@ static void clear(const channels_at *c, int64_t channels)
 RF_INLINE void give_channels(const channels_at *c, int64_t channels, const bool average)
 {
     channels_at at = *c;
-    at.lanes = RF_LANES;
-    if (channels == VECTORS * RF_LANES) {
-        give_image(&at, VECTORS, true, average);
-        return;
-    }
-    for (; channels > 0; channels -= RF_LANES) {
+    while (channels > 0) {
+        int64_t vectors = channels >= VECTORS * RF_LANES ? VECTORS : channels >= 2 * RF_LANES ? 2 : 1;
         at.lanes = rf_min(channels, RF_LANES);
-        if (at.lanes == RF_LANES)
+        if (vectors == VECTORS)
+            give_image(&at, VECTORS, true, average);
+        else if (vectors == 2)
+            give_image(&at, 2, true, average);
+        else if (at.lanes == RF_LANES)
             give_image(&at, 1, true, average);
         else
             give_image(&at, 1, false, average);
-        at.x = average ? NULL : at.x + RF_LANES;
-        at.dy += RF_LANES;
-        at.to += RF_LANES;
+        channels -= vectors * RF_LANES;
+        at.x = average ? NULL : at.x + vectors * RF_LANES;
+        at.dy += vectors * RF_LANES;
+        at.to += vectors * RF_LANES;
     }
 }
 
@@ -218,7 +264,8 @@ static void run(const void *plan, const rf_kernel_call *call)
         c.to = (float *)call->data[p->average ? 1 : 2] + image * p->to_image + first * p->to_channel;
         if (!p->average)
             c.x = (const float *)call->data[1] + image * p->x_image + first * p->x_channel;
-        clear(&c, channels);
+        if (!p->filled)
+            clear(&c, channels);
         if (p->average)
             give_means(&c, channels);
         else
@@ -265,7 +312,24 @@ static bool make_axes(const rf_pool_gradient_spec *spec, rf_arena *arena, gradie
     return true;
 }
 
-static void make_channels(const rf_pool_gradient_spec *spec, gradient_plan *plan)
+/* Whether windows share elements, or miss some. */
+static void look_at_windows(gradient_plan *plan)
+{
+    plan->apart = plan->filled = true;
+    for (int32_t k = 0; k < AXES; k++) {
+        const rf_window *window = &plan->axes[k].window;
+        plan->apart &= window->stride >= rf_window_extent(window) || window->output <= 1;
+        plan->filled &= window->dilation == 1 && window->pad_begin == 0 && window->kernel == window->stride
+                        && window->input % window->stride == 0 && window->output == window->input / window->stride;
+    }
+    /* All others add to what is there. */
+    const int64_t side = plan->axes[LAST].window.kernel;
+    plan->filled &= !plan->average && plan->lanes > 1 && plan->channels % RF_LANES == 0
+                    && plan->axes[0].window.kernel == 1 && plan->axes[1].window.kernel == side && side >= 2 && side <= 3;
+}
+
+/* False where channels are not next to each other. */
+static bool make_channels(const rf_pool_gradient_spec *spec, gradient_plan *plan)
 {
     plan->average = spec->average;
     plan->channels = spec->output.dims[1];
@@ -275,10 +339,11 @@ static void make_channels(const rf_pool_gradient_spec *spec, gradient_plan *plan
     plan->to_channel = spec->output.strides[1];
     plan->x_image = spec->average ? 0 : spec->input.strides[0];
     plan->x_channel = spec->average ? 1 : spec->input.strides[1];
-    /* Channels that are not next to each other are taken one by one. */
+    /* One channel need not be next to anything. */
     bool side_by_side = plan->dy_channel == 1 && plan->to_channel == 1 && plan->x_channel == 1;
     plan->lanes = side_by_side ? VECTORS * RF_LANES : 1;
     plan->blocks = rf_div_ceil(plan->channels, plan->lanes);
+    return side_by_side || plan->channels <= 1;
 }
 
 bool RF_ISA_NAME(rf_make_pool_gradient)(const rf_pool_gradient_spec *spec, rf_arena *arena, rf_work *work)
@@ -286,9 +351,9 @@ bool RF_ISA_NAME(rf_make_pool_gradient)(const rf_pool_gradient_spec *spec, rf_ar
     if (spec->axes < 1 || spec->axes > AXES)
         return false;
     gradient_plan *plan = RF_TAKE(arena, gradient_plan, 1);
-    if (!plan || !make_axes(spec, arena, plan))
+    if (!plan || !make_axes(spec, arena, plan) || !make_channels(spec, plan))
         return false;
-    make_channels(spec, plan);
+    look_at_windows(plan);
     uint64_t elements = 1;
     for (int32_t k = 0; k < spec->output.rank; k++)
         elements *= (uint64_t)spec->output.dims[k];
