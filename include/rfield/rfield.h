@@ -17,6 +17,7 @@
 #include <rfield/run.h>
 #include <rfield/gradient.h>
 #include <rfield/training.h>
+#include <rfield/effective_field.h>
 #include <rfield/tensors.h>
 #include <rfield/writers.h>
 #include <rfield/random.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions about what a single output element sees. */
-#include <rfield/analysis.h>
+#include "analysis/field_query.h"
+
+#include <string.h>
 
 #include "analysis/analysis_owner.h"
 #include "analysis/backtrack.h"
@@ -103,10 +105,12 @@ typedef struct question {
     const rf_value *input;
     const rf_input_axes *input_axes;
     uint32_t output;
+    output_axes axes;
     rf_range at[RF_MAX_RANK];
 } question;
 
-static rf_status resolve(const rf_analysis *analysis, const rf_field_query *query, question *q, rf_error *error)
+static rf_status find(const rf_analysis *analysis, const rf_field_query *query, question *q, const rf_value **output,
+                      rf_error *error)
 {
     if (!analysis || !query)
         return rf_fail(error, RF_ERROR_ARGUMENT, NULL, "analysis and query must not be NULL");
@@ -130,8 +134,38 @@ static rf_status resolve(const rf_analysis *analysis, const rf_field_query *quer
     q->input = &owner->graph->values[query->input];
     q->input_axes = &owner->fields.inputs[query->input];
     q->output = (uint32_t)query->output;
-    output_axes axes = find_output_axes(owner, value, field);
-    return select_elements(query, value, &axes, q->at, error);
+    q->axes = find_output_axes(owner, value, field);
+    *output = value;
+    return RF_OK;
+}
+
+static rf_status resolve(const rf_analysis *analysis, const rf_field_query *query, question *q, rf_error *error)
+{
+    const rf_value *output;
+    RF_TRY(find(analysis, query, q, &output, error));
+    return select_elements(query, output, &q->axes, q->at, error);
+}
+
+rf_status rf_field_middle(const rf_analysis *analysis, const rf_field_query *query, int64_t at[RF_MAX_SPATIAL],
+                          size_t *at_count, rf_error *error)
+{
+    question q;
+    const rf_value *output;
+    RF_TRY(find(analysis, query, &q, &output, error));
+    *at_count = (size_t)q.axes.spatial_count;
+    for (size_t k = 0; k < *at_count; k++)
+        at[k] = output->shape.dims[q.axes.spatial[k]] / 2;
+    return RF_OK;
+}
+
+rf_status rf_field_select(const rf_analysis *analysis, const rf_field_query *query, rf_range at[RF_MAX_RANK],
+                          const rf_input_axes **input, rf_error *error)
+{
+    question q;
+    RF_TRY(resolve(analysis, query, &q, error));
+    memcpy(at, q.at, sizeof q.at);
+    *input = q.input_axes;
+    return RF_OK;
 }
 
 static rf_status explain(rf_status status, rf_error *error)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a build without training answers. */
+#include <rfield/effective_field.h>
 #include <rfield/initialize.h>
 #include <rfield/training.h>
 
@@ -61,6 +62,21 @@ rf_status rf_gradient_describe(const rf_network *network, const rf_gradient_opti
     if (gradient)
         *gradient = NULL;
     return not_built(error);
+}
+
+rf_status rf_effective_field_make(const rf_network *network, const rf_effective_options *options,
+                                  const rf_effective_field **field, rf_error *error)
+{
+    (void)network;
+    (void)options;
+    if (field)
+        *field = NULL;
+    return not_built(error);
+}
+
+void rf_effective_field_free(const rf_effective_field *field)
+{
+    (void)field;
 }
 
 /* ---- Trainers: none can be made, so no other call has one ------------------------------------ */
