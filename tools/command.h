@@ -13,8 +13,8 @@ typedef struct subcommand {
     int (*run)(const struct subcommand *command, int argc, char **argv);
 } subcommand;
 
-extern const subcommand analyze_command, bench_command, compare_command, conventions_command, field_command,
-    run_command, verify_command;
+extern const subcommand analyze_command, bench_command, compare_command, conventions_command, effective_command,
+    field_command, run_command, verify_command;
 
 /* Prints "FILE: MESSAGE" on one line of standard error and returns BAD_INPUT. */
 __attribute__((format(printf, 2, 3)))

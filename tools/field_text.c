@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "field_answer.h"
+#include "field_lines.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -13,7 +13,7 @@ const char *field_axis_name(int32_t axis, int32_t axis_count)
     return names[RF_MAX_SPATIAL - axis_count + axis];
 }
 
-static void put_label(rf_text *text, const char *label)
+void field_put_label(rf_text *text, const char *label)
 {
     rf_text_cell(text, label, 10, false);
 }
@@ -26,25 +26,25 @@ static void put_indices(rf_text *text, const rf_field_query *query)
         rf_text_format(text, ", channel %" PRId64, query->channel);
 }
 
-static void put_question(rf_text *text, const field_answer *answer)
+void field_put_question(rf_text *text, const field_answer *answer)
 {
     const rf_analysis *analysis = answer->model->analysis;
     const rf_layer_analysis *layer = &analysis->layers[answer->query.layer];
     const rf_tensor *output = &layer->outputs[answer->query.output];
     const rf_tensor *input = &analysis->inputs[answer->query.input];
-    put_label(text, "layer");
+    field_put_label(text, "layer");
     rf_text_name(text, layer->name, NULL);
     rf_text_str(text, " (");
     rf_text_name(text, layer->type, NULL);
     rf_text_format(text, "), output %s", rf_extents_of(&output->shape).text);
     put_indices(text, &answer->query);
     rf_text_str(text, "\n");
-    put_label(text, "input");
+    field_put_label(text, "input");
     rf_text_name(text, input->name, NULL);
     rf_text_format(text, " %s\n", rf_extents_of(&input->shape).text);
 }
 
-static void put_range(rf_text *text, const rf_range *range)
+void field_put_range(rf_text *text, const rf_range *range)
 {
     if (range->last < range->first)
         rf_text_str(text, "nothing");
@@ -61,15 +61,15 @@ static void put_axis(rf_text *text, const rf_field_at_result *result, int32_t ax
 {
     const rf_range *whole = &result->axes[axis], *clipped = &result->clipped[axis];
     const rf_range *exact = &result->exact[axis];
-    put_label(text, field_axis_name(axis, result->axis_count));
-    put_range(text, whole);
+    field_put_label(text, field_axis_name(axis, result->axis_count));
+    field_put_range(text, whole);
     if (!same_range(whole, clipped)) {
         rf_text_str(text, ", within the input ");
-        put_range(text, clipped);
+        field_put_range(text, clipped);
     }
     if (!same_range(clipped, exact)) {
         rf_text_str(text, ", seen ");
-        put_range(text, exact);
+        field_put_range(text, exact);
     }
     rf_text_str(text, "\n");
 }
@@ -109,13 +109,13 @@ int print_field_text(const field_answer *answer, output_file *output)
     const rf_field_at_result *result = &answer->result;
     rf_text text;
     rf_text_init(&text, output_write, output);
-    put_question(&text, answer);
-    put_label(&text, "channels");
-    put_range(&text, &result->channels);
+    field_put_question(&text, answer);
+    field_put_label(&text, "channels");
+    field_put_range(&text, &result->channels);
     rf_text_str(&text, "\n");
     for (int32_t i = 0; i < result->axis_count; i++)
         put_axis(&text, result, i);
-    put_label(&text, "support");
+    field_put_label(&text, "support");
     rf_text_format(&text, "%s positions\n", rf_number_grouped(result->support).text);
     if (answer->map)
         put_map(&text, answer->map);

@@ -13,6 +13,7 @@
 static const subcommand *const commands[] = {
     &analyze_command,
     &field_command,
+    &effective_command,
     &compare_command,
     &conventions_command,
     &run_command,

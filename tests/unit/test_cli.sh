@@ -191,5 +191,52 @@ if grep -q ',[0-9]*x[0-9]*x[0-9]*x[0-9]*,' "$work/first"; then
     fi
 fi
 
+# ---- effective
+blocks=$networks/vgg_two_blocks.json
+for words in '' '--layer y2 --init nobody' '--layer y2 --samples 0' '--layer y2 --samples x' '--layer y2 --seed -1' \
+    '--layer y2 --at 1,' '--layer y2 --format xml' '--layer y2 --threads 0' '--layer y2 --image a.ppm' \
+    '--layer y2 --channel -1' '--layer y2 another'; do
+    # shellcheck disable=SC2086
+    expect 2 effective "$blocks" $words
+done
+expect 1 effective "$work/absent.json" --layer y2
+err_starts "$work/absent.json: "
+expect 1 effective "$blocks" --layer nothing
+expect 1 effective "$blocks" --layer y2
+err_starts "$blocks: "
+if grep -q 'does not train' "$work/err"; then
+    echo "skip: this build has no gradients"
+else
+    grep -q -e '--init' "$work/err" || wrong "effective: nothing says how to get weights: $(cat "$work/err")"
+    expect 1 effective "$blocks" --layer y2 --init ones --at 3
+    expect 1 effective "$blocks" --layer y2 --init ones --at 3,99999
+    expect 1 effective "$blocks" --layer y2 --init ones --channel 99999
+    expect 1 effective "$blocks" --layer y2 --init ones --of nothing
+    expect 0 effective "$blocks" --layer conv1 --init ones --samples 1 --format json
+    for key in layer at input theoretical effective pixels side rows columns sigma ratio; do
+        out_has "\"$key\": " 'effective --format json'
+    done
+    out_has '"pixels": 9,' 'effective: a kernel of ones'
+    out_has '"rows": \[111, 113\]' 'effective: a kernel of ones'
+    out_has '"ratio": 1.0' 'effective: a kernel of ones'
+    expect 0 effective "$blocks" --layer y2 --init he-normal --samples 2 --seed 5
+    cp "$work/out" "$work/once"
+    expect 0 effective "$blocks" --layer y2 --init he-normal --samples 2 --seed 5 --threads 2
+    cmp -s "$work/once" "$work/out" || wrong "effective: the same seed says otherwise"
+    expect 0 effective "$blocks" --layer y2 --init ones --samples 1 -o "$work/effective"
+    [ -s "$work/effective" ] || wrong "effective -o: wrote nothing"
+    expect 1 effective "$blocks" --layer y2 --init ones --samples 1 --image "$work/bad.json" -o "$work/effective.png"
+    [ ! -e "$work/effective.png" ] || wrong "effective --image: a failure left a picture"
+    if grep -q 'built without pictures' "$work/err"; then
+        echo "skip: this build draws no pictures"
+    else
+        expect 0 effective "$blocks" --layer y2 --init ones --samples 1 -o "$work/effective.png"
+        [ "$(dd if="$work/effective.png" bs=1 skip=1 count=3 2>/dev/null)" = PNG ] || wrong "effective -o .png: no PNG"
+        printf 'P6 2 2 255\n............' >"$work/behind.ppm"
+        expect 0 effective "$blocks" --layer y2 --init ones --samples 1 --image "$work/behind.ppm" -o "$work/effective.png"
+        out_has '^ratio ' 'effective -o .png'
+    fi
+fi
+
 [ "$failures" -eq 0 ] || { echo "$failures wrong"; exit 1; }
 echo "all as promised"
