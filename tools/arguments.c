@@ -2,6 +2,7 @@
 #include "arguments.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,26 @@ bool parse_indices(const char *word, int64_t *indices, size_t limit, size_t *cou
 bool parse_integer(const char *word, int64_t *integer)
 {
     return take_integer(&word, integer) && *word == 0;
+}
+
+bool parse_channels(const char *word, float numbers[3])
+{
+    size_t count = 0;
+    for (const char *at = word; count < 3; at++) {
+        char *end;
+        numbers[count] = strtof(at, &end);
+        if (end == at || !isfinite(numbers[count]))
+            return false;
+        count++;
+        at = end;
+        if (*at == 0)
+            break;
+        if (*at != ',' || count == 3)
+            return false;
+    }
+    for (size_t i = 1; count == 1 && i < 3; i++)
+        numbers[i] = numbers[0];
+    return count != 2;
 }
 
 int find_word(const char *const *words, const char *word)

@@ -31,6 +31,9 @@ bool parse_indices(const char *word, int64_t *indices, size_t limit, size_t *cou
 /* Digits only, up to INT64_MAX. */
 bool parse_integer(const char *word, int64_t *integer);
 
+/* "0.5,0.4,0.3", or one number for all three channels; finite. */
+bool parse_channels(const char *word, float numbers[3]);
+
 /* Index of `word` in a list ended by NULL, or -1. */
 int find_word(const char *const *words, const char *word);
 

@@ -42,13 +42,14 @@ int complain(const char *file, const char *format, ...)
 
 int misuse(const subcommand *command, const char *format, ...)
 {
-    char message[512], hint[64];
+    char message[512], before[32], hint[64];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    snprintf(hint, sizeof hint, "; see rfield %s --help", command->name);
-    print_line("rfield ", command->name, message, hint);
+    snprintf(before, sizeof before, "%s ", program_name);
+    snprintf(hint, sizeof hint, "; see %s %s --help", program_name, command->name);
+    print_line(before, command->name, message, hint);
     return BAD_USAGE;
 }
 

@@ -13,6 +13,9 @@ typedef struct subcommand {
     int (*run)(const struct subcommand *command, int argc, char **argv);
 } subcommand;
 
+/* What the user calls the program that this is compiled into. */
+extern const char program_name[];
+
 extern const subcommand analyze_command, bench_command, compare_command, conventions_command, effective_command,
     field_command, run_command, verify_command;
 
@@ -20,7 +23,7 @@ extern const subcommand analyze_command, bench_command, compare_command, convent
 __attribute__((format(printf, 2, 3)))
 int complain(const char *file, const char *format, ...);
 
-/* Prints "rfield NAME: MESSAGE; see ..." on one line of standard error and returns BAD_USAGE. */
+/* Prints "PROGRAM NAME: MESSAGE; see ..." on one line of standard error and returns BAD_USAGE. */
 __attribute__((format(printf, 2, 3)))
 int misuse(const subcommand *command, const char *format, ...);
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char program_name[] = "rfield";
+
 static const subcommand *const commands[] = {
     &analyze_command,
     &field_command,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
-#include <math.h>
 #include <rfield/readers.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,29 +68,9 @@ static int take_count(const subcommand *command, const char *option, int64_t *nu
     return misuse(command, "--%s: '%.80s' is not a number of 1 or more", option, optarg);
 }
 
-static bool parse_floats(const char *word, float numbers[3])
-{
-    size_t count = 0;
-    for (const char *at = word; count < 3; at++) {
-        char *end;
-        numbers[count] = strtof(at, &end);
-        if (end == at || !isfinite(numbers[count]))
-            return false;
-        count++;
-        at = end;
-        if (*at == 0)
-            break;
-        if (*at != ',' || count == 3)
-            return false;
-    }
-    for (size_t i = 1; count == 1 && i < 3; i++)
-        numbers[i] = numbers[0];
-    return count != 2;
-}
-
 static int take_floats(const subcommand *command, const char *option, bool zero_allowed, float numbers[3])
 {
-    bool good = parse_floats(optarg, numbers);
+    bool good = parse_channels(optarg, numbers);
     for (int i = 0; i < 3 && good && !zero_allowed; i++)
         good = numbers[i] < 0 || numbers[i] > 0;
     return good ? DONE : misuse(command, "--%s: '%.80s' is not one number or three%s", option, optarg,
