@@ -23,7 +23,7 @@ typedef struct rf_parameter {
     rf_shape shape;        /**< of `values` and `gradient`, row-major */
     size_t count;          /**< elements */
     float *values;         /**< as they are now; the caller may write them between calls */
-    const float *gradient; /**< after rf_backward(): dL/d(values) */
+    float *gradient;       /**< after rf_backward(): dL/d(values); the caller may change it before rf_trainer_step() */
 } rf_parameter;
 
 /** What trains a network: not for several threads at once. */
