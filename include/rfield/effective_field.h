@@ -71,7 +71,9 @@ typedef struct rf_effective_field {
     /** A box that holds RF_EFFECTIVE_SHARE of the mass: the input less its outermost rows and columns, the one with
      * the least mass first, for as long as that much remains. */
     rf_range box[RF_MAX_SPATIAL];
-    size_t layer, output, input;     /**< whose field it is, as in rf_field_query */
+    size_t layer;                    /**< whose field it is, as rf_field_query::layer */
+    size_t output;                   /**< which of the layer's outputs */
+    size_t input;                    /**< of which of the network's inputs */
     int64_t channel;                 /**< as asked */
     int64_t at[RF_MAX_SPATIAL];      /**< the position */
     size_t at_count;                 /**< entries of `at` */
