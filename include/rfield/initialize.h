@@ -61,8 +61,10 @@ typedef struct rf_initialization {
     rf_bias_scheme bias;           /**< of biases */
     rf_fan fan;                    /**< for RF_WEIGHTS_HE_UNIFORM and RF_WEIGHTS_HE_NORMAL */
     double gain;                   /**< 0 for the scheme's own */
-    double mean, deviation;        /**< of RF_WEIGHTS_NORMAL */
-    double low, high;              /**< of RF_WEIGHTS_UNIFORM and RF_WEIGHTS_CONSTANT */
+    double mean;                   /**< of RF_WEIGHTS_NORMAL */
+    double deviation;              /**< of RF_WEIGHTS_NORMAL, at least 0 */
+    double low;                    /**< of RF_WEIGHTS_UNIFORM and RF_WEIGHTS_CONSTANT */
+    double high;                   /**< of RF_WEIGHTS_UNIFORM, at least `low` */
     bool all;                      /**< parameters that have elements get new ones too */
 } rf_initialization;
 

@@ -48,7 +48,7 @@ typedef struct rf_optimizer_options {
     const rf_allocator *allocator; /**< NULL for malloc and free */
     rf_limits limits;              /**< memory_bytes bounds the state */
     const rf_executor *executor;   /**< NULL for none: the caller's thread does all. Copied. */
-    rf_optimizer_kind kind;
+    rf_optimizer_kind kind; /**< which of them */
     double momentum;     /**< beta, at least 0 and below 1; not used by SGD and Adam */
     double beta1;        /**< of Adam's mean, at least 0 and below 1 */
     double beta2;        /**< of Adam's mean square, at least 0 and below 1 */
@@ -75,6 +75,7 @@ typedef struct rf_optimizer rf_optimizer;
  * @param sizes        elements of each tensor; only read during the call
  * @param tensor_count entries of `sizes`
  * @param optimizer    receives the optimiser, to be given back with rf_optimizer_free(); NULL after a failure
+ * @param error        may be NULL
  * @return RF_ERROR_ARGUMENT for an option that is out of range, RF_ERROR_LIMIT, RF_ERROR_MEMORY,
  *         RF_ERROR_OVERFLOW; RF_ERROR_UNSUPPORTED where the library was built without training
  */
@@ -89,9 +90,11 @@ RF_API rf_status rf_optimizer_make(const rf_optimizer_options *options, const si
  * parameters nor state, so that the last good parameters stay. Parameters may still overflow where the rate
  * is too large; the next gradients tell.
  *
+ * @param optimizer  for these arrays
  * @param parameters `tensor_count` arrays of as many floats as said, changed in place; none may overlap another
  * @param gradients  as many arrays, only read
  * @param rate       alpha, finite
+ * @param error      may be NULL
  * @return RF_OK, RF_ERROR_NUMBER naming the tensor and the element, RF_ERROR_ARGUMENT for NULL where a tensor
  *         has elements, and for a rate that isn't finite
  */
@@ -116,7 +119,7 @@ typedef enum rf_schedule_kind {
 
 /** A schedule: plain data. What a kind doesn't name it doesn't read. */
 typedef struct rf_schedule {
-    rf_schedule_kind kind;
+    rf_schedule_kind kind; /**< which of them */
     double rate;         /**< the largest */
     double initial_rate; /**< of one cycle */
     double final_rate;   /**< of one cycle and cosine */

@@ -30,8 +30,11 @@ typedef struct rf_tensor_options {
  * index order) or ONNX's TensorProto, by its first bytes. Elements are row-major in the
  * machine's byte order; alignment is that of malloc.
  *
+ * @param path    a file
+ * @param options NULL for the defaults
  * @param tensor receives the tensor, to be given back with rf_tensor_free(); NULL after a failure.
  *               Its name is the TensorProto's, or "".
+ * @param error  may be NULL
  * @return RF_ERROR_IO, RF_ERROR_FORMAT, RF_ERROR_UNSUPPORTED for an element type without a
  *         counterpart (TensorProto where ONNX was not built), RF_ERROR_LIMIT, RF_ERROR_MEMORY
  */
@@ -100,6 +103,7 @@ typedef struct rf_picture_options {
  * @param channels of the tensor, 1 or 3
  * @param height,width of the tensor
  * @param elements channels * height * width floats
+ * @param error    may be NULL
  * @return RF_ERROR_ARGUMENT; RF_ERROR_SHAPE where the crop does not fit the resized picture;
  *         RF_ERROR_MEMORY
  */
