@@ -16,6 +16,7 @@
 #include <rfield/kernels.h>
 #include <rfield/run.h>
 #include <rfield/gradient.h>
+#include <rfield/gradient_report.h>
 #include <rfield/training.h>
 #include <rfield/effective_field.h>
 #include <rfield/tensors.h>

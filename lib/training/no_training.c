@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a build without training answers. */
 #include <rfield/effective_field.h>
+#include <rfield/gradient_report.h>
 #include <rfield/initialize.h>
 #include <rfield/training.h>
 
@@ -77,6 +78,27 @@ rf_status rf_effective_field_make(const rf_network *network, const rf_effective_
 void rf_effective_field_free(const rf_effective_field *field)
 {
     (void)field;
+}
+
+rf_status rf_gradient_report_make(const rf_network *network, const rf_gradient_report_options *options,
+                                  const rf_gradient_report **report, rf_error *error)
+{
+    (void)network;
+    (void)options;
+    if (report)
+        *report = NULL;
+    return not_built(error);
+}
+
+void rf_gradient_report_free(const rf_gradient_report *report)
+{
+    (void)report;
+}
+
+const char *rf_gradient_verdict_name(rf_gradient_verdict verdict)
+{
+    (void)verdict;
+    return "";
 }
 
 /* ---- Trainers: none can be made, so no other call has one ------------------------------------ */

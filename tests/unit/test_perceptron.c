@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The multilayer perceptron y_l = sigma(A_l y_{l-1} + b_l), y_L = A_L y_{L-1} + b_L with the loss
+ * 1/2 (y_L - y)^2: its gradients by the textbook's formulas in double, one example at a time, against the
+ * described gradient and against the report; and how they decay.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include <rfield/rfield.h>
+
+#define CHECK(call_)                              \
+    do {                                          \
+        if ((call_) != RF_OK)                     \
+            fail_msg("%s: %s", #call_, error.message); \
+    } while (0)
+
+enum { MOST_DEPTH = 20, MOST_WIDTH = 24, EXAMPLES = 5 };
+
+static rf_error error;
+
+/* ---- A perceptron --------------------------------------------------------------------------- */
+
+typedef struct perceptron {
+    size_t depth, widths[MOST_DEPTH + 1]; /* widths[0]: of the input */
+    const char *activation;
+    char text[MOST_DEPTH + 1][3][16]; /* names of A_l, b_l and the layer; of the activation's output */
+    char active[MOST_DEPTH + 1][16];
+    const char *inputs[MOST_DEPTH + 1][4], *outputs[MOST_DEPTH + 1][2];
+    const char *active_inputs[MOST_DEPTH + 1][2], *active_outputs[MOST_DEPTH + 1][2];
+    float weights[MOST_DEPTH + 1][MOST_WIDTH * MOST_WIDTH], biases[MOST_DEPTH + 1][MOST_WIDTH];
+    rf_tensor constants[2 * MOST_DEPTH], input;
+    rf_layer layers[2 * MOST_DEPTH];
+    rf_network network;
+} perceptron;
+
+static const rf_attribute turned[] = {RF_INT("transB", 1), {.name = NULL}};
+
+static void name_layer(perceptron *it, size_t l)
+{
+    snprintf(it->text[l][0], sizeof it->text[l][0], "A%zu", l);
+    snprintf(it->text[l][1], sizeof it->text[l][1], "b%zu", l);
+    snprintf(it->text[l][2], sizeof it->text[l][2], "z%zu", l);
+    snprintf(it->active[l], sizeof it->active[l], "y%zu", l);
+}
+
+static void add_layer(perceptron *it, size_t l)
+{
+    name_layer(it, l);
+    it->inputs[l][0] = l > 1 ? it->active[l - 1] : "x";
+    it->inputs[l][1] = it->text[l][0];
+    it->inputs[l][2] = it->text[l][1];
+    it->outputs[l][0] = it->text[l][2];
+    it->layers[it->network.layer_count++] = (rf_layer){.type = "Gemm", .name = it->text[l][2], .inputs = it->inputs[l],
+                                                       .outputs = it->outputs[l], .attributes = turned};
+    int64_t rows = (int64_t)it->widths[l], columns = (int64_t)it->widths[l - 1];
+    it->constants[it->network.constant_count++] =
+        (rf_tensor){.name = it->text[l][0], .dtype = RF_FLOAT32, .shape = RF_SHAPE(rows, columns),
+                    .data = it->weights[l], .data_bytes = (size_t)(rows * columns) * sizeof(float)};
+    it->constants[it->network.constant_count++] =
+        (rf_tensor){.name = it->text[l][1], .dtype = RF_FLOAT32, .shape = RF_SHAPE(rows), .data = it->biases[l],
+                    .data_bytes = (size_t)rows * sizeof(float)};
+    if (l == it->depth)
+        return;
+    it->active_inputs[l][0] = it->text[l][2];
+    it->active_outputs[l][0] = it->active[l];
+    it->layers[it->network.layer_count++] = (rf_layer){.type = it->activation, .name = it->active[l],
+                                                       .inputs = it->active_inputs[l], .outputs = it->active_outputs[l]};
+}
+
+/* Weights normal with deviation `gain` / sqrt(fan in), biases a tenth of that. */
+static perceptron *make_perceptron(size_t depth, size_t width, const char *activation, double gain, uint64_t seed)
+{
+    perceptron *it = calloc(1, sizeof *it);
+    rf_random random = rf_random_make(seed);
+    assert_non_null(it);
+    it->depth = depth;
+    it->activation = activation;
+    for (size_t l = 0; l <= depth; l++)
+        it->widths[l] = width ? width : 1 + (size_t)rf_random_below(&random, MOST_WIDTH);
+    for (size_t l = 1; l <= depth; l++) {
+        double deviation = gain / sqrt((double)it->widths[l - 1]);
+        for (size_t i = 0; i < it->widths[l] * it->widths[l - 1]; i++)
+            it->weights[l][i] = (float)(deviation * rf_random_normal(&random));
+        for (size_t i = 0; i < it->widths[l]; i++)
+            it->biases[l][i] = (float)(0.1 * deviation * rf_random_normal(&random));
+        add_layer(it, l);
+    }
+    it->input = (rf_tensor){.name = "x", .dtype = RF_FLOAT32, .shape = RF_SHAPE(EXAMPLES, (int64_t)it->widths[0])};
+    it->network.inputs = &it->input;
+    it->network.input_count = 1;
+    it->network.constants = it->constants;
+    it->network.layers = it->layers;
+    return it;
+}
+
+/* ---- The formulas in double -------------------------------------------------------------------- */
+
+static double sigma(const char *activation, double z)
+{
+    if (strcmp(activation, "Sigmoid") == 0)
+        return 1 / (1 + exp(-z));
+    return strcmp(activation, "Tanh") == 0 ? tanh(z) : z > 0 ? z : 0;
+}
+
+static double slope(const char *activation, double z)
+{
+    double y = sigma(activation, z);
+    if (strcmp(activation, "Sigmoid") == 0)
+        return y * (1 - y);
+    return strcmp(activation, "Tanh") == 0 ? 1 - y * y : z > 0 ? 1 : 0;
+}
+
+typedef struct formulas {
+    double weights[MOST_DEPTH + 1][MOST_WIDTH * MOST_WIDTH], biases[MOST_DEPTH + 1][MOST_WIDTH];
+    double deltas[MOST_DEPTH + 1]; /* sums of squares of dL/dz_l over examples */
+    double loss;
+} formulas;
+
+static void forward(const perceptron *it, const float *x, double (*z)[MOST_WIDTH], double (*y)[MOST_WIDTH])
+{
+    for (size_t i = 0; i < it->widths[0]; i++)
+        y[0][i] = (double)x[i];
+    for (size_t l = 1; l <= it->depth; l++)
+        for (size_t i = 0; i < it->widths[l]; i++) {
+            z[l][i] = (double)it->biases[l][i];
+            for (size_t k = 0; k < it->widths[l - 1]; k++)
+                z[l][i] += (double)it->weights[l][i * it->widths[l - 1] + k] * y[l - 1][k];
+            y[l][i] = l < it->depth ? sigma(it->activation, z[l][i]) : z[l][i];
+        }
+}
+
+/* dL/dy_{l-1} = dL/dz_l A_l, dL/dz_l = dL/dy_l diag(sigma'(z_l)), dL/dA_l = (dL/dz_l)^T y_{l-1}^T, dL/db_l = dL/dz_l:
+ * of one example, times `share`. */
+static void add_example(const perceptron *it, const float *x, const float *target, double share, formulas *sum)
+{
+    double z[MOST_DEPTH + 1][MOST_WIDTH], y[MOST_DEPTH + 1][MOST_WIDTH], by_y[MOST_WIDTH];
+    forward(it, x, z, y);
+    for (size_t i = 0; i < it->widths[it->depth]; i++) {
+        by_y[i] = share * (y[it->depth][i] - (double)target[i]);
+        sum->loss += 0.5 * by_y[i] * by_y[i] / share;
+    }
+    for (size_t l = it->depth; l > 0; l--) {
+        double before[MOST_WIDTH] = {0};
+        size_t columns = it->widths[l - 1];
+        for (size_t i = 0; i < it->widths[l]; i++) {
+            double by_z = by_y[i] * (l < it->depth ? slope(it->activation, z[l][i]) : 1);
+            sum->deltas[l] += by_z * by_z;
+            sum->biases[l][i] += by_z;
+            for (size_t k = 0; k < columns; k++) {
+                sum->weights[l][i * columns + k] += by_z * y[l - 1][k];
+                before[k] += by_z * (double)it->weights[l][i * columns + k];
+            }
+        }
+        memcpy(by_y, before, sizeof before);
+    }
+}
+
+/* ---- Against what the library describes ------------------------------------------------------- */
+
+static double norm_of(const double *numbers, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += numbers[i] * numbers[i];
+    return sqrt(sum);
+}
+
+/* The norm of the difference, over the norm. */
+static void check_gradient(rf_session *session, const char *name, const double *expected, size_t count)
+{
+    char full[64];
+    rf_tensor output;
+    double wrong = 0, norm = norm_of(expected, count);
+    snprintf(full, sizeof full, "%s%s", name, RF_GRADIENT_SUFFIX);
+    CHECK(rf_session_output(session, full, &output, &error));
+    assert_int_equal(output.data_bytes, count * sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        double difference = (double)((const float *)output.data)[i] - expected[i];
+        wrong += difference * difference;
+    }
+    if (!(sqrt(wrong) <= 1e-5 * norm))
+        fail_msg("dL/d%s is wrong by %g of %g", name, sqrt(wrong), norm);
+}
+
+static void check_formulas(size_t depth, const char *activation, uint64_t seed)
+{
+    float x[EXAMPLES * MOST_WIDTH], target[EXAMPLES * MOST_WIDTH];
+    const rf_network *gradient;
+    rf_model *model;
+    rf_session *session;
+    rf_random random = rf_random_make(seed + 1000);
+    perceptron *it = make_perceptron(depth, 0, activation, 1.4, seed);
+    formulas *expected = calloc(1, sizeof *expected);
+    assert_non_null(expected);
+    for (size_t i = 0; i < EXAMPLES * MOST_WIDTH; i++) {
+        x[i] = (float)rf_random_normal(&random);
+        target[i] = (float)rf_random_normal(&random);
+    }
+    for (size_t e = 0; e < EXAMPLES; e++)
+        add_example(it, x + e * it->widths[0], target + e * it->widths[depth], 1.0 / EXAMPLES, expected);
+    rf_gradient_options options = RF_GRADIENT_OPTIONS_DEFAULT;
+    options.loss = RF_LOSS_SQUARED_ERROR;
+    CHECK(rf_gradient_describe(&it->network, &options, &gradient, &error));
+    CHECK(rf_compile(gradient, NULL, &model, &error));
+    CHECK(rf_session_make(model, NULL, &session, &error));
+    CHECK(rf_session_bind_input(session, "x", x, EXAMPLES * it->widths[0] * sizeof *x, &error));
+    CHECK(rf_session_bind_input(session, RF_TARGET, target, EXAMPLES * it->widths[depth] * sizeof *x, &error));
+    for (size_t c = 0; c < it->network.constant_count; c++)
+        CHECK(rf_session_bind_input(session, it->constants[c].name, it->constants[c].data,
+                                    it->constants[c].data_bytes, &error));
+    CHECK(rf_run(session, &error));
+    for (size_t l = 1; l <= depth; l++) {
+        check_gradient(session, it->text[l][0], expected->weights[l], it->widths[l] * it->widths[l - 1]);
+        check_gradient(session, it->text[l][1], expected->biases[l], it->widths[l]);
+    }
+    rf_session_free(session);
+    rf_model_free(model);
+    rf_network_free(gradient);
+    free(expected);
+    free(it);
+}
+
+static void test_formulas(void **unused)
+{
+    static const char *const activations[] = {"Sigmoid", "Tanh", "Relu"};
+    (void)unused;
+    for (size_t a = 0; a < 3; a++)
+        for (size_t depth = 1; depth <= 8; depth++)
+            for (uint64_t seed = 1; seed <= 3; seed++)
+                check_formulas(depth, activations[a], 100 * a + 10 * depth + seed);
+}
+
+/* ---- The report -------------------------------------------------------------------------------- */
+
+static const rf_gradient_report *report_of(const perceptron *it, const rf_tensor *values, size_t count)
+{
+    const rf_gradient_report *report;
+    rf_gradient_report_options options = RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+    options.values = values;
+    options.value_count = count;
+    CHECK(rf_gradient_report_make(&it->network, &options, &report, &error));
+    assert_int_equal(report->layer_count, it->depth);
+    return report;
+}
+
+static void check_near(const char *what, size_t l, double got, double expected, double tolerance)
+{
+    if (!(fabs(got - expected) <= tolerance * fabs(expected)))
+        fail_msg("%s of layer %zu is %.9g, expected %.9g", what, l, got, expected);
+}
+
+/* Shares and means of the formulas' own slopes. */
+static void check_slopes(const perceptron *it, const float *x, size_t l, const rf_layer_gradient *layer)
+{
+    double sum = 0, flat = 0, steepest = strcmp(it->activation, "Sigmoid") == 0 ? 0.25 : 1;
+    for (size_t e = 0; e < EXAMPLES; e++) {
+        double z[MOST_DEPTH + 1][MOST_WIDTH], y[MOST_DEPTH + 1][MOST_WIDTH];
+        forward(it, x + e * it->widths[0], z, y);
+        for (size_t i = 0; i < it->widths[l]; i++) {
+            sum += slope(it->activation, z[l][i]);
+            flat += slope(it->activation, z[l][i]) < 0.05 * steepest;
+        }
+    }
+    double elements = (double)(EXAMPLES * it->widths[l]);
+    check_near("mean slope", l, layer->mean_slope, sum / elements, 1e-5);
+    check_near("steepest", l, layer->steepest, steepest, 1e-12);
+    assert_true(fabs(layer->saturated - flat / elements) < 1e-9);
+    assert_string_equal(layer->activation, it->activation);
+}
+
+static void check_report(size_t depth, const char *activation, uint64_t seed)
+{
+    float x[EXAMPLES * MOST_WIDTH], target[EXAMPLES * MOST_WIDTH];
+    rf_random random = rf_random_make(seed + 2000);
+    perceptron *it = make_perceptron(depth, 0, activation, 3, seed);
+    formulas *expected = calloc(1, sizeof *expected);
+    assert_non_null(expected);
+    for (size_t i = 0; i < EXAMPLES * MOST_WIDTH; i++) {
+        x[i] = (float)rf_random_normal(&random);
+        target[i] = (float)rf_random_normal(&random);
+    }
+    for (size_t e = 0; e < EXAMPLES; e++)
+        add_example(it, x + e * it->widths[0], target + e * it->widths[depth], 1.0 / EXAMPLES, expected);
+    const rf_tensor values[] = {
+        {.name = "x", .dtype = RF_FLOAT32, .data = x, .data_bytes = EXAMPLES * it->widths[0] * sizeof *x},
+        {.name = RF_TARGET, .dtype = RF_FLOAT32, .data = target,
+         .data_bytes = EXAMPLES * it->widths[depth] * sizeof *x},
+    };
+    const rf_gradient_report *report = report_of(it, values, 2);
+    check_near("loss", depth, report->loss, expected->loss, 1e-5);
+    for (size_t l = 1; l <= depth; l++) {
+        const rf_layer_gradient *layer = &report->layers[l - 1];
+        size_t count = it->widths[l] * it->widths[l - 1];
+        check_near("dL/dA", l, layer->weight_norm, norm_of(expected->weights[l], count), 1e-5);
+        check_near("dL/dA, rms", l, layer->weight_rms * sqrt((double)count), layer->weight_norm, 1e-12);
+        check_near("dL/db", l, layer->bias_norm, norm_of(expected->biases[l], it->widths[l]), 1e-5);
+        check_near("dL/dz", l, layer->delta_norm, sqrt(expected->deltas[l]), 1e-5);
+        if (l == depth)
+            continue;
+        check_slopes(it, x, l, layer);
+        check_near("ratio", l, layer->ratio, sqrt(expected->deltas[l] / expected->deltas[l + 1]), 1e-4);
+        if (!(layer->ratio <= 1.001 * layer->bound))
+            fail_msg("layer %zu: ratio %g is above the bound %g", l, layer->ratio, layer->bound);
+    }
+    rf_gradient_report_free(report);
+    free(expected);
+    free(it);
+}
+
+static void test_report_is_that_of_the_formulas(void **unused)
+{
+    static const char *const activations[] = {"Sigmoid", "Tanh", "Relu"};
+    (void)unused;
+    for (size_t a = 0; a < 3; a++)
+        for (size_t depth = 1; depth <= 6; depth++)
+            check_report(depth, activations[a], 500 + 100 * a + depth);
+}
+
+/* A diagonal matrix that is turned in a plane keeps its singular values. */
+static void test_spectral_norm(void **unused)
+{
+    const double c = cos(0.7), s = sin(0.7);
+    (void)unused;
+    perceptron *it = make_perceptron(2, 3, "Tanh", 1, 1);
+    const double rows[3][3] = {{5 * c, -5 * s, 0}, {4.9 * s, 4.9 * c, 0}, {0, 0, 0.5}};
+    for (size_t i = 0; i < 9; i++)
+        it->weights[2][i] = (float)rows[i / 3][i % 3];
+    memset(it->weights[1], 0, sizeof it->weights[1]);
+    const rf_gradient_report *report = report_of(it, NULL, 0);
+    check_near("spectral norm", 2, report->layers[1].spectral, 5, 1e-6);
+    check_near("gain", 2, report->layers[1].gain, sqrt((25 + 4.9 * 4.9 + 0.25) / 3), 1e-6);
+    assert_true(report->layers[0].spectral == 0);
+    rf_gradient_report_free(report);
+    free(it);
+}
+
+/* ---- Vanishing ----------------------------------------------------------------------------------- */
+
+/* A bound on each step, below 1, so that the decay is geometric: no step may exceed it. */
+static void test_small_weights_decay_geometrically(void **unused)
+{
+    (void)unused;
+    for (size_t depth = 2; depth <= 20; depth++) {
+        perceptron *it = make_perceptron(depth, MOST_WIDTH, "Sigmoid", 1, depth);
+        const rf_gradient_report *report = report_of(it, NULL, 0);
+        double most = 0;
+        for (size_t l = 0; l + 1 < depth; l++) {
+            assert_true(report->layers[l].ratio > 0 && report->layers[l].ratio < 1);
+            assert_true(report->layers[l].bound < 1);
+            most = fmax(most, report->layers[l].bound);
+        }
+        assert_true(report->layers[0].delta_norm
+                    <= 1.001 * pow(most, (double)(depth - 1)) * report->layers[depth - 1].delta_norm);
+        assert_int_equal(report->verdict, RF_GRADIENTS_SMALL_WEIGHTS);
+        rf_gradient_report_free(report);
+        free(it);
+    }
+}
+
+static void test_saturation_rises_with_the_gain(void **unused)
+{
+    static const char *const activations[] = {"Sigmoid", "Tanh"};
+    (void)unused;
+    for (size_t a = 0; a < 2; a++) {
+        double before = -1;
+        for (double gain = 1; gain <= 256; gain *= 4) {
+            perceptron *it = make_perceptron(6, MOST_WIDTH, activations[a], gain, 7);
+            const rf_gradient_report *report = report_of(it, NULL, 0);
+            if (!(report->saturated >= before))
+                fail_msg("%s: gain %g saturates %g, a quarter of it %g", activations[a], gain, report->saturated, before);
+            before = report->saturated;
+            if (gain == 1)
+                assert_true(before < 0.05);
+            rf_gradient_report_free(report);
+            free(it);
+        }
+        assert_true(before > 0.9);
+    }
+}
+
+static void check_verdict(perceptron *it, rf_gradient_verdict expected)
+{
+    const rf_gradient_report *report = report_of(it, NULL, 0);
+    if (report->verdict != expected)
+        fail_msg("%s, expected %s: %s", rf_gradient_verdict_name(report->verdict), rf_gradient_verdict_name(expected),
+                 report->reason);
+    rf_gradient_report_free(report);
+    free(it);
+}
+
+/* Biases that push every z far out: slopes vanish, whatever the weights. */
+static perceptron *saturated_perceptron(void)
+{
+    perceptron *it = make_perceptron(6, MOST_WIDTH, "Sigmoid", 4, 3);
+    for (size_t l = 1; l < 6; l++)
+        for (size_t i = 0; i < MOST_WIDTH; i++)
+            it->biases[l][i] = 30;
+    return it;
+}
+
+static void test_verdicts(void **unused)
+{
+    (void)unused;
+    check_verdict(make_perceptron(10, MOST_WIDTH, "Sigmoid", 1, 1), RF_GRADIENTS_SMALL_WEIGHTS);
+    check_verdict(make_perceptron(10, MOST_WIDTH, "Tanh", 0.2, 1), RF_GRADIENTS_SMALL_WEIGHTS);
+    check_verdict(make_perceptron(10, MOST_WIDTH, "Tanh", 1, 1), RF_GRADIENTS_HEALTHY);
+    check_verdict(make_perceptron(10, MOST_WIDTH, "Relu", sqrt(2), 1), RF_GRADIENTS_HEALTHY);
+    check_verdict(make_perceptron(10, MOST_WIDTH, "Relu", 6, 1), RF_GRADIENTS_EXPLODING);
+    check_verdict(make_perceptron(20, MOST_WIDTH, "Relu", 1e6, 1), RF_GRADIENTS_EXPLODING);
+    check_verdict(saturated_perceptron(), RF_GRADIENTS_SATURATION);
+    check_verdict(make_perceptron(1, MOST_WIDTH, "Relu", 1, 1), RF_GRADIENTS_HEALTHY);
+}
+
+/* ---- What is refused -------------------------------------------------------------------------------- */
+
+static void refuse(const rf_network *network, const rf_gradient_report_options *options, rf_status expected,
+                   const char *named)
+{
+    const rf_gradient_report *report = (const rf_gradient_report *)network;
+    rf_error why = {.message = ""};
+    assert_int_equal(rf_gradient_report_make(network, options, &report, &why), expected);
+    assert_null(report);
+    if (!strstr(why.message, named))
+        fail_msg("'%s' is not in: %s", named, why.message);
+}
+
+static void test_refusals(void **unused)
+{
+    static const rf_attribute ten[] = {RF_INT("filters", 10), {.name = NULL}};
+    static const rf_layer bare = {.name = "dense", .type = "Gemm", .attributes = ten};
+    static const rf_layer relu = {.name = "relu", .type = "Relu"};
+    const float number = 1;
+    (void)unused;
+    perceptron *it = make_perceptron(2, 3, "Hardmax", 1, 1);
+    rf_network network = it->network;
+    refuse(&network, NULL, RF_ERROR_UNSUPPORTED, "'y1' (Hardmax)");
+    network.layers = &bare;
+    network.layer_count = 1;
+    refuse(&network, NULL, RF_ERROR_GRAPH, "'dense' (Gemm)");
+    network.layers = &relu;
+    refuse(&network, NULL, RF_ERROR_GRAPH, "no layer with weights");
+    it->layers[1].type = "Tanh";
+    rf_gradient_report_options options = RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+    options.batch = 0;
+    refuse(&it->network, &options, RF_ERROR_ARGUMENT, "batch is 0");
+    options = (rf_gradient_report_options)RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+    options.output = "nowhere";
+    refuse(&it->network, &options, RF_ERROR_NOT_FOUND, "nowhere");
+    rf_tensor value = {.name = "x", .dtype = RF_FLOAT32, .data = &number, .data_bytes = sizeof number};
+    options = (rf_gradient_report_options)RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+    options.values = &value;
+    options.value_count = 1;
+    refuse(&it->network, &options, RF_ERROR_SHAPE, "60 bytes");
+    value.name = "A1";
+    refuse(&it->network, &options, RF_ERROR_NOT_FOUND, "'A1'");
+    it->constants[0].data = NULL;
+    it->constants[0].data_bytes = 0;
+    refuse(&it->network, NULL, RF_ERROR_GRAPH, "'A1' has no elements");
+    refuse(NULL, NULL, RF_ERROR_ARGUMENT, "network is NULL");
+    free(it);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formulas),
+        cmocka_unit_test(test_report_is_that_of_the_formulas),
+        cmocka_unit_test(test_spectral_norm),
+        cmocka_unit_test(test_small_weights_decay_geometrically),
+        cmocka_unit_test(test_saturation_rises_with_the_gain),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
