@@ -17,7 +17,7 @@ typedef struct subcommand {
 extern const char program_name[];
 
 extern const subcommand analyze_command, bench_command, compare_command, conventions_command, effective_command,
-    field_command, run_command, verify_command;
+    field_command, gradients_command, run_command, verify_command;
 
 /* Prints "FILE: MESSAGE" on one line of standard error and returns BAD_INPUT. */
 __attribute__((format(printf, 2, 3)))

@@ -21,6 +21,7 @@ static const subcommand *const commands[] = {
     &run_command,
     &bench_command,
     &verify_command,
+    &gradients_command,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -356,7 +356,8 @@ static rf_status measure(measuring *it, rf_gradient_report *report)
         return no_memory(it);
     RF_TRY(describe(it));
     if (it->layer_count == 0)
-        return rf_fail(it->error, RF_ERROR_GRAPH, it->source->name, "the network has no layer with weights");
+        return rf_fail(it->error, RF_ERROR_GRAPH, it->source->name, "the network has no convolution or product "
+                       "whose weights are constants of float32");
     RF_TRY(compile(it));
     RF_TRY(provide_all(it));
     RF_TRY(rf_run(it->session, it->error));

@@ -447,7 +447,7 @@ static void test_refusals(void **unused)
     network.layer_count = 1;
     refuse(&network, NULL, RF_ERROR_GRAPH, "'dense' (Gemm)");
     network.layers = &relu;
-    refuse(&network, NULL, RF_ERROR_GRAPH, "no layer with weights");
+    refuse(&network, NULL, RF_ERROR_GRAPH, "no convolution or product");
     it->layers[1].type = "Tanh";
     rf_gradient_report_options options = RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
     options.batch = 0;
