@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-#include <rfield/rfield.h>
+#include "run_tools.h"
 
 #define CHECK(call_)                              \
     do {                                          \
@@ -469,6 +469,96 @@ static void test_refusals(void **unused)
     free(it);
 }
 
+/* ---- Other ways to write a layer ------------------------------------------------------------------ */
+
+static void check_alike(const rf_layer_gradient *a, const rf_layer_gradient *b)
+{
+    check_near("dL/dA", 1, a->weight_norm, b->weight_norm, 1e-6);
+    check_near("dL/db", 1, a->bias_norm, b->bias_norm, 1e-6);
+    check_near("dL/dz", 1, a->delta_norm, b->delta_norm, 1e-6);
+    check_near("mean slope", 1, a->mean_slope, b->mean_slope, 1e-6);
+    check_near("spectral norm", 1, a->spectral, b->spectral, 1e-6);
+    check_near("gain", 1, a->gain, b->gain, 1e-6);
+    assert_string_equal(a->activation, b->activation);
+    assert_string_equal(a->bias, b->bias);
+}
+
+/* A product and an addition, an Identity between, the weight through a Transpose: all as a Gemm of the same. */
+static void test_product_and_addition(void **unused)
+{
+    static const float weights[] = {0.5f, -1, 2, 0.25f, 1.5f, -0.75f}, biases[] = {0.1f, -0.2f, 0.3f};
+    static const rf_tensor x = {.name = "x", .shape = RF_SHAPE(7, 2)};
+    static const rf_tensor constants[] = {
+        {.name = "A", .dtype = RF_FLOAT32, .shape = RF_SHAPE(3, 2), .data = weights, .data_bytes = sizeof weights},
+        {.name = "b", .dtype = RF_FLOAT32, .shape = RF_SHAPE(3), .data = biases, .data_bytes = sizeof biases}};
+    const rf_layer whole[] = {
+        {.name = "gemm", .type = "Gemm", .inputs = RF_NAMES("x", "A", "b"), .attributes = turned},
+        {.name = "y", .type = "Tanh"}};
+    const rf_layer parts[] = {
+        {.name = "turned", .type = "Transpose", .inputs = RF_NAMES("A")},
+        {.name = "product", .type = "MatMul", .inputs = RF_NAMES("x", "turned")},
+        {.name = "sum", .type = "Add", .inputs = RF_NAMES("b", "product")},
+        {.name = "same", .type = "Identity", .inputs = RF_NAMES("sum")},
+        {.name = "y", .type = "Tanh", .inputs = RF_NAMES("same")}};
+    const rf_network networks[] = {
+        {.inputs = &x, .input_count = 1, .constants = constants, .constant_count = 2, .layers = whole, .layer_count = 2},
+        {.inputs = &x, .input_count = 1, .constants = constants, .constant_count = 2, .layers = parts, .layer_count = 5}};
+    const rf_gradient_report *one, *other;
+    (void)unused;
+    CHECK(rf_gradient_report_make(&networks[0], NULL, &one, &error));
+    CHECK(rf_gradient_report_make(&networks[1], NULL, &other, &error));
+    assert_int_equal(other->layer_count, 1);
+    assert_string_equal(other->layers[0].pre_activation, "same");
+    check_alike(&one->layers[0], &other->layers[0]);
+    rf_gradient_report_free(one);
+    rf_gradient_report_free(other);
+}
+
+/* ---- Memory and workers --------------------------------------------------------------------------- */
+
+/* Whatever call gets no memory: told, and nothing is left behind. */
+static void test_memory_refused(void **unused)
+{
+    (void)unused;
+    perceptron *it = make_perceptron(3, 4, "Tanh", 1, 1);
+    rf_status status = RF_ERROR_MEMORY;
+    size_t at;
+    for (at = 1; status != RF_OK; at++) {
+        counted_memory memory;
+        const rf_gradient_report *report;
+        rf_gradient_report_options options = RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+        counted_memory_init(&memory, at);
+        options.allocator = &memory.allocator;
+        status = rf_gradient_report_make(&it->network, &options, &report, &error);
+        if (status != RF_OK)
+            assert_int_equal(status, RF_ERROR_MEMORY);
+        assert_int_equal(status == RF_OK, report != NULL);
+        rf_gradient_report_free(report);
+        assert_int_equal(memory.live, 0);
+    }
+    assert_true(at > 10);
+    free(it);
+}
+
+static void test_workers_change_no_bit(void **unused)
+{
+    (void)unused;
+    perceptron *it = make_perceptron(4, MOST_WIDTH, "Sigmoid", 2, 1);
+    const rf_executor executor = {.run = run_backward, .workers = 3};
+    const rf_gradient_report *alone = report_of(it, NULL, 0), *together;
+    rf_gradient_report_options options = RF_GRADIENT_REPORT_OPTIONS_DEFAULT;
+    options.executor = &executor;
+    CHECK(rf_gradient_report_make(&it->network, &options, &together, &error));
+    for (size_t l = 0; l < 4; l++)
+        assert_true(alone->layers[l].weight_norm == together->layers[l].weight_norm
+                    && alone->layers[l].delta_norm == together->layers[l].delta_norm
+                    && alone->layers[l].mean_slope == together->layers[l].mean_slope);
+    assert_string_equal(alone->reason, together->reason);
+    rf_gradient_report_free(alone);
+    rf_gradient_report_free(together);
+    free(it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +569,9 @@ int main(void)
         cmocka_unit_test(test_saturation_rises_with_the_gain),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_product_and_addition),
+        cmocka_unit_test(test_memory_refused),
+        cmocka_unit_test(test_workers_change_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
