@@ -48,7 +48,7 @@ int print_gradients_json(const gradients_answer *answer, output_file *output);
 /* Draws the norms as bars into a PNG file. An exit code. */
 int draw_gradients(const gradients_answer *answer, const char *png);
 
-/* Powers of ten that all finite norms above 0 of dL/dA and dL/dz lie between; 0 and 1 without any. */
+/* Powers of ten that all finite norms above 0 of dL/dA and dL/db lie between; 0 and 1 without any. */
 void gradients_decades(const rf_gradient_report *report, int *lowest, int *highest);
 
 #endif

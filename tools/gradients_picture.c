@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bars: for each layer, from left to right, |dL/dA| and |dL/dz| on a logarithmic scale with a line at each power of
+ * Bars: for each layer, from left to right, |dL/dA| and |dL/db| on a logarithmic scale with a line at each power of
  * ten, and hanging below the share of saturated activations.
  */
 #include "gradients_answer.h"
@@ -15,7 +15,7 @@ typedef struct colour {
 } colour;
 
 static const colour paper = {{255, 255, 255}}, line = {{208, 208, 208}}, axis = {{64, 64, 64}}, weights = {{46, 110, 190}},
-                    deltas = {{240, 150, 50}}, saturated = {{200, 50, 50}};
+                    biases = {{240, 150, 50}}, saturated = {{200, 50, 50}};
 
 static void fill(GdkPixbuf *picture, int left, int top, int width, int height, const colour *of)
 {
@@ -48,9 +48,9 @@ static void draw_bars(GdkPixbuf *picture, const rf_gradient_report *report, int 
         const rf_layer_gradient *layer = &report->layers[i];
         int left = MARGIN + (int)i * 3 * bar, bottom = MARGIN + PLOT;
         int weight = height_of(layer->weight_norm, lowest, highest);
-        int delta = height_of(layer->delta_norm, lowest, highest);
+        int bias = layer->bias ? height_of(layer->bias_norm, lowest, highest) : 0;
         fill(picture, left, bottom - weight, bar, weight, &weights);
-        fill(picture, left + bar, bottom - delta, bar, delta, &deltas);
+        fill(picture, left + bar, bottom - bias, bar, bias, &biases);
         if (layer->saturated >= 0)
             fill(picture, left, bottom + 1, 2 * bar, (int)(layer->saturated * SHARE + 0.5), &saturated);
     }

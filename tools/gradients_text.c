@@ -3,6 +3,7 @@
 #include "gradients_answer.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "report/text_writer.h"
 
@@ -27,7 +28,7 @@ void gradients_decades(const rf_gradient_report *report, int *lowest, int *highe
     double least = 0, most = 0;
     for (size_t i = 0; i < report->layer_count; i++) {
         see_norm(report->layers[i].weight_norm, &least, &most);
-        see_norm(report->layers[i].delta_norm, &least, &most);
+        see_norm(report->layers[i].bias_norm, &least, &most);
     }
     *lowest = least > 0 ? (int)floor(log10(least)) : 0;
     *highest = most > 0 ? (int)ceil(log10(most)) : 1;
@@ -92,8 +93,8 @@ static void put_table(rf_text *text, const rf_gradient_report *report)
         put_layer(text, &report->layers[i]);
 }
 
-/* A norm of 0 has no bar, the least decade's at least one mark; what is not finite fills the line. */
-static size_t bar_of(double norm, int lowest, int highest)
+/* Marks up to a norm; none for 0, at least one for others; what is not finite fills the line. */
+static size_t marks_of(double norm, int lowest, int highest)
 {
     if (norm == 0)
         return 0;
@@ -103,20 +104,29 @@ static size_t bar_of(double norm, int lowest, int highest)
     return 1 + (size_t)(larger(share, 0) * (BAR - 1) + 0.5);
 }
 
+/* A bar as long as |dL/dA| is large, and an o where |dL/db| is. */
+static void put_bar(rf_text *text, const rf_layer_gradient *layer, int lowest, int highest)
+{
+    size_t bar = marks_of(layer->weight_norm, lowest, highest);
+    size_t mark = layer->bias ? marks_of(layer->bias_norm, lowest, highest) : 0;
+    char line[BAR + 1];
+    size_t length = bar > mark ? bar : mark;
+    for (size_t i = 0; i < length; i++)
+        line[i] = i + 1 == mark ? 'o' : i < bar ? '#' : ' ';
+    rf_text_cell(text, layer->name, NAME, false);
+    put_number(text, layer->weight_norm);
+    rf_text_str(text, length ? "  " : "");
+    rf_text_put(text, line, length);
+    rf_text_str(text, "\n");
+}
+
 static void put_bars(rf_text *text, const rf_gradient_report *report)
 {
     int lowest, highest;
     gradients_decades(report, &lowest, &highest);
-    rf_text_format(text, "\n|dL/dA|, from 1e%d to 1e%d\n", lowest, highest);
-    for (size_t i = 0; i < report->layer_count; i++) {
-        const rf_layer_gradient *layer = &report->layers[i];
-        size_t bar = bar_of(layer->weight_norm, lowest, highest);
-        rf_text_cell(text, layer->name, NAME, false);
-        put_number(text, layer->weight_norm);
-        rf_text_str(text, bar ? "  " : "");
-        rf_text_repeat(text, '#', bar);
-        rf_text_str(text, "\n");
-    }
+    rf_text_format(text, "\n# |dL/dA|, o |dL/db|, from 1e%d to 1e%d\n", lowest, highest);
+    for (size_t i = 0; i < report->layer_count; i++)
+        put_bar(text, &report->layers[i], lowest, highest);
 }
 
 int print_gradients_text(const gradients_answer *answer, output_file *output)

@@ -78,7 +78,7 @@ typedef struct rf_gradient_report {
     const char *name;                /**< the network's; "" for none */
     const char *output;              /**< the tensor that the loss is of */
     double loss;                     /**< of the batch */
-    const rf_layer_gradient *layers; /**< in the order in which they run */
+    const rf_layer_gradient *layers; /**< those that the loss depends on, in the order in which they run */
     size_t layer_count;              /**< at least 1 */
     /** Geometric means over the layers but the last; 1 for a single layer. @{ */
     double ratio;                    /**< what a step back multiplies the gradient by */
@@ -139,8 +139,9 @@ typedef struct rf_gradient_report_options {
  * @param options NULL for the defaults
  * @param report  receives the account, which needs neither of the two; NULL after a failure
  * @param error   may be NULL
- * @return as rf_gradient_describe() and rf_compile(); RF_ERROR_GRAPH for a network without layers that have weights;
- *         RF_ERROR_NOT_FOUND, RF_ERROR_SHAPE for `values` that don't fit
+ * @return as rf_gradient_describe() and rf_compile(); RF_ERROR_GRAPH for a network without layers that have
+ *         weights; RF_ERROR_NOT_FOUND, RF_ERROR_SHAPE for `values` that don't fit; RF_ERROR_SHAPE for tensors
+ *         without elements
  */
 RF_API rf_status rf_gradient_report_make(const rf_network *network, const rf_gradient_report_options *options,
                                          const rf_gradient_report **report, rf_error *error);

@@ -99,14 +99,37 @@ static bool see_layer(const rf_graph *graph, const readers *of, const rf_node *n
     return true;
 }
 
-rf_weighted_layer *rf_weighted_layers(const rf_graph *graph, rf_arena *arena, size_t *count)
+static bool puts_out(const rf_graph *graph, const rf_node *node, const bool *marks)
+{
+    for (uint32_t i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && marks[node->outputs[i] - graph->values])
+            return true;
+    return false;
+}
+
+/* Marks the values that `output` depends on. */
+static bool mark_sources(const rf_graph *graph, const rf_value *output, bool *marks)
+{
+    if (!marks)
+        return false;
+    marks[output - graph->values] = true;
+    for (size_t n = graph->node_count; n-- > 0;)
+        for (uint32_t i = 0; puts_out(graph, &graph->nodes[n], marks) && i < graph->nodes[n].input_count; i++)
+            if (graph->nodes[n].inputs[i])
+                marks[graph->nodes[n].inputs[i] - graph->values] = true;
+    return true;
+}
+
+rf_weighted_layer *rf_weighted_layers(const rf_graph *graph, const rf_value *output, rf_arena *arena, size_t *count)
 {
     readers of;
     rf_weighted_layer *layers = RF_TAKE(arena, rf_weighted_layer, graph->node_count);
+    bool *marks = RF_TAKE(arena, bool, graph->value_count);
     *count = 0;
-    if (!layers || !find_readers(graph, arena, &of))
+    if (!layers || !mark_sources(graph, output, marks) || !find_readers(graph, arena, &of))
         return NULL;
     for (size_t n = 0; n < graph->node_count; n++)
-        *count += see_layer(graph, &of, &graph->nodes[n], &layers[*count]);
+        if (puts_out(graph, &graph->nodes[n], marks))
+            *count += see_layer(graph, &of, &graph->nodes[n], &layers[*count]);
     return layers;
 }

@@ -12,7 +12,7 @@ typedef struct rf_weighted_layer {
     const rf_node *activation;      /* NULL for none */
 } rf_weighted_layer;
 
-/* In the order in which they run. NULL without memory. */
-rf_weighted_layer *rf_weighted_layers(const rf_graph *graph, rf_arena *arena, size_t *count);
+/* Those that `output`, a value of the graph, depends on, in the order in which they run. NULL without memory. */
+rf_weighted_layer *rf_weighted_layers(const rf_graph *graph, const rf_value *output, rf_arena *arena, size_t *count);
 
 #endif

@@ -75,15 +75,22 @@ static rf_status take_bindings(measuring *it)
     return RF_OK;
 }
 
-/* What a cross entropy is of: scores, not what a Softmax makes of them. */
-static const char *loss_output(const measuring *it)
+/* What the loss is of. A cross entropy is of scores, not of what a Softmax makes of them. */
+static rf_status find_output(const measuring *it, const rf_value **output)
 {
-    const rf_value *output = it->graph->output_count ? it->graph->outputs[0] : NULL;
-    if (it->options.output || it->options.loss != RF_LOSS_CROSS_ENTROPY || !output || output->producer < 0)
-        return it->options.output;
-    const rf_node *last = &it->graph->nodes[output->producer];
-    bool softmax = last->op && strcmp(last->op->type, "Softmax") == 0 && rf_input(last, 0);
-    return softmax ? last->inputs[0]->name : NULL;
+    const char *name = it->options.output;
+    uint32_t number = name ? rf_names_find(&it->graph->names, name) : RF_NO_NUMBER;
+    if (name && number == RF_NO_NUMBER)
+        return rf_fail(it->error, RF_ERROR_NOT_FOUND, name, "no tensor '%.100s' to differentiate", name);
+    if (!name && !it->graph->output_count)
+        return rf_fail(it->error, RF_ERROR_NOT_FOUND, "output", "the network has no output to differentiate");
+    *output = name ? &it->graph->values[number] : it->graph->outputs[0];
+    if (name || it->options.loss != RF_LOSS_CROSS_ENTROPY || (*output)->producer < 0)
+        return RF_OK;
+    const rf_node *last = &it->graph->nodes[(*output)->producer];
+    if (last->op && strcmp(last->op->type, "Softmax") == 0 && rf_input(last, 0))
+        *output = last->inputs[0];
+    return RF_OK;
 }
 
 static bool is_listed(const char *const *names, size_t count, const char *name)
@@ -94,7 +101,7 @@ static bool is_listed(const char *const *names, size_t count, const char *name)
     return false;
 }
 
-static rf_status describe(measuring *it)
+static rf_status describe(measuring *it, const char *output)
 {
     const rf_gradient_report_options *options = &it->options;
     const char **names = RF_TAKE(&it->arena, const char *, it->layer_count);
@@ -106,7 +113,7 @@ static rf_status describe(measuring *it)
             names[count++] = it->layers[i].pre_activation->name;
     const rf_gradient_options how = {
         .size = sizeof how, .allocator = options->allocator, .limits = options->limits,
-        .bindings = options->bindings, .binding_count = options->binding_count, .output = loss_output(it),
+        .bindings = options->bindings, .binding_count = options->binding_count, .output = output,
         .loss = options->loss, .parameters = true, .tensors = names, .tensor_count = count,
         .measure_batches = options->measure_batches,
     };
@@ -121,6 +128,28 @@ static rf_status describe(measuring *it)
         if (strcmp(names[i], outputs[0].name) != 0)
             outputs[it->extended.output_count++] = (rf_tensor){.name = names[i], .shape = {.rank = -1}};
     return RF_OK;
+}
+
+static bool is_differentiated(const measuring *it, const rf_value *parameter)
+{
+    for (size_t i = 0; parameter && i < it->gradient->input_count; i++)
+        if (strcmp(it->gradient->inputs[i].name, parameter->name) == 0)
+            return true;
+    return false;
+}
+
+/* Layers whose weights the gradient counts as parameters; the same for biases. */
+static void keep_parameters(measuring *it)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < it->layer_count; i++) {
+        rf_weighted_layer layer = it->layers[i];
+        if (!is_differentiated(it, layer.bias))
+            layer.bias = NULL;
+        if (is_differentiated(it, layer.weight))
+            it->layers[kept++] = layer;
+    }
+    it->layer_count = kept;
 }
 
 static rf_status compile(measuring *it)
@@ -172,7 +201,15 @@ static rf_status check_given(const measuring *it, const rf_tensor *input, const 
     return RF_OK;
 }
 
-/* A copy: elements of a description may lie at any address. */
+/* The elements, or a copy of them where their address doesn't suit; zeros for none. NULL without memory. */
+static const void *aligned(measuring *it, const void *data, size_t bytes)
+{
+    if (data && (uintptr_t)data % sizeof(int64_t) == 0)
+        return data;
+    void *copy = rf_arena_take(&it->arena, bytes, 1);
+    return copy && data ? memcpy(copy, data, bytes) : copy;
+}
+
 static rf_status provide(measuring *it, const rf_tensor *input)
 {
     uint64_t bytes;
@@ -180,18 +217,16 @@ static rf_status provide(measuring *it, const rf_tensor *input)
     const rf_tensor *given = constant ? constant : find(it->options.values, it->options.value_count, input->name);
     if (!rf_tensor_bytes(input->dtype, &input->shape, &bytes) || bytes > SIZE_MAX)
         return rf_fail(it->error, RF_ERROR_OVERFLOW, input->name, "input '%.100s' is too large", input->name);
-    if (constant && !constant->data)
+    if (constant && (!constant->data || constant->data_bytes != bytes))
         return rf_fail(it->error, RF_ERROR_GRAPH, input->name, "constant '%.100s' has no elements; "
                        "rf_network_initialize() makes them", input->name);
     if (given && !constant)
         RF_TRY(check_given(it, input, given, (size_t)bytes));
-    void *data = rf_arena_take(&it->arena, (size_t)bytes, 1);
+    const void *data = aligned(it, given ? given->data : NULL, (size_t)bytes);
     if (!data)
         return no_memory(it);
-    if (given)
-        memcpy(data, given->data, (size_t)bytes);
-    else
-        draw(it, input, data, (size_t)bytes);
+    if (!given)
+        draw(it, input, (void *)(uintptr_t)data, (size_t)bytes);
     return rf_session_bind_input(it->session, input->name, data, (size_t)bytes, it->error);
 }
 
@@ -228,6 +263,9 @@ static rf_status measure_gradient(const measuring *it, const char *of, double *n
     rf_tensor gradient;
     RF_TRY(output_of(it, of, RF_GRADIENT_SUFFIX, &gradient));
     uint64_t count = rf_elements(&gradient.shape);
+    if (count == 0)
+        return rf_fail(it->error, RF_ERROR_SHAPE, of, "tensor '%.100s' has shape %s: no elements to measure", of,
+                       rf_shape_print(&gradient.shape).text);
     *norm = rf_norm_of(gradient.data, count);
     *rms = *norm / sqrt((double)count);
     return RF_OK;
@@ -279,11 +317,10 @@ static rf_status measure_weights(measuring *it, const rf_weighted_layer *layer, 
     const rf_value *weight = layer->weight;
     uint64_t elements = rf_elements(&weight->shape), rows = (uint64_t)weight->shape.dims[0];
     uint64_t columns = rows ? elements / rows : 0;
-    float *matrix = RF_TAKE(&it->arena, float, elements);
+    const float *matrix = aligned(it, weight->declaration->data, (size_t)elements * sizeof *matrix);
     double *work = RF_TAKE(&it->arena, double, 2 * columns);
     if (!matrix || !work)
         return no_memory(it);
-    memcpy(matrix, weight->declaration->data, (size_t)elements * sizeof *matrix);
     double alpha = alpha_of(layer->node);
     made->spectral = alpha * rf_spectral_norm(matrix, rows, columns, work);
     made->gain = alpha * rf_norm_of(matrix, elements) / sqrt(outputs_of(layer->node));
@@ -347,14 +384,17 @@ static rf_status measure_all(measuring *it, rf_gradient_report *report)
 
 static rf_status measure(measuring *it, rf_gradient_report *report)
 {
+    const rf_value *output = NULL;
     RF_TRY(take_bindings(it));
     const rf_graph_options how = {.bindings = it->options.bindings, .binding_count = it->options.binding_count,
                                   .allocator = it->options.allocator, .limits = it->options.limits};
     RF_TRY(rf_graph_make(it->source, &how, &it->graph, it->error));
-    it->layers = rf_weighted_layers(it->graph, &it->arena, &it->layer_count);
+    RF_TRY(find_output(it, &output));
+    it->layers = rf_weighted_layers(it->graph, output, &it->arena, &it->layer_count);
     if (!it->layers)
         return no_memory(it);
-    RF_TRY(describe(it));
+    RF_TRY(describe(it, output->name));
+    keep_parameters(it);
     if (it->layer_count == 0)
         return rf_fail(it->error, RF_ERROR_GRAPH, it->source->name, "the network has no convolution or product "
                        "whose weights are constants of float32");

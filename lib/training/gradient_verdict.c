@@ -42,7 +42,7 @@ static void take_means(rf_gradient_report *report)
         }
     }
     double first = layers[0].delta_norm, last = layers[steps].delta_norm;
-    report->ratio = steps == 0 ? 1 : last > 0 ? pow(first / last, 1 / (double)steps) : 0;
+    report->ratio = steps == 0 || first == last ? 1 : pow(first / last, 1 / (double)steps);
     report->weights = steps ? exp(weights / (double)steps) : 1;
     report->slopes = steps ? exp(slopes / (double)steps) : 1;
     report->saturated = activated ? saturated / (double)activated : (double)NAN;
@@ -84,14 +84,14 @@ static rf_gradient_verdict verdict_of(const rf_gradient_report *report)
 static void add_parts(const rf_gradient_report *report, char *text, size_t room)
 {
     size_t used = strlen(text);
-    snprintf(text + used, room - used, ": a layer multiplies them by %.3g; weights alone would by %.3g, at the "
-             "steepest slope, and slopes are %.3g of that", report->ratio, report->weights, report->slopes);
+    snprintf(text + used, room - used, ": a step back multiplies them by %.3g: weights by %.3g where slopes are "
+             "steepest, and slopes are %.3g of the steepest", report->ratio, report->weights, report->slopes);
 }
 
 bool rf_judge_gradients(rf_gradient_report *report, rf_arena *arena)
 {
     static const char *const beginnings[] = {
-        [RF_GRADIENTS_HEALTHY] = "gradients keep their size",
+        [RF_GRADIENTS_HEALTHY] = "gradients neither vanish nor explode",
         [RF_GRADIENTS_SMALL_WEIGHTS] = "gradients vanish because the weights are small",
         [RF_GRADIENTS_SATURATION] = "gradients vanish because activations are saturated",
         [RF_GRADIENTS_EXPLODING] = "gradients explode",

@@ -84,6 +84,27 @@ out_has 'cross-entropy loss'
 expect 0 "$networks/perceptron.json" --input pixels=4x784 --init xavier-uniform --gain 2
 expect 0 "$networks/perceptron.json" -i 4x784
 
+expect 1 "$networks/perceptron.json" -i 0x784
+err_has 'no elements to measure'
+cat >scalar.json <<'JSON'
+{"rfield": 1, "name": "scalar", "inputs": [{"name": "x", "shape": ["N", 4]}],
+ "constants": [{"name": "A", "shape": [4, 3]}, {"name": "half", "shape": [1]}],
+ "layers": [{"name": "product", "type": "MatMul", "from": ["x", "A"]},
+            {"name": "sum", "type": "Add", "from": ["product", "half"]}, {"name": "y", "type": "Sigmoid"}]}
+JSON
+expect 0 scalar.json
+out_has '^product *MatMul.*Sigmoid'
+
+# A head that the loss does not depend on is left out.
+cat >heads.json <<'JSON'
+{"rfield": 1, "name": "heads", "inputs": [{"name": "x", "shape": ["N", 4]}], "outputs": ["one", "other"],
+ "layers": [{"name": "trunk", "type": "Gemm", "filters": 4}, {"name": "y", "type": "Tanh"},
+            {"name": "one", "type": "Gemm", "filters": 2, "from": "y"},
+            {"name": "other", "type": "Gemm", "filters": 2, "from": "y"}]}
+JSON
+expect 0 heads.json
+out_has ' 2 layers with weights'
+
 # ---- forms
 expect 0 --perceptron 3 -f json
 for key in '"verdict": "small weights"' '"layer": "layer3"' '"spectral": ' '"bias_norm": ' '"activation": null' \
