@@ -64,13 +64,12 @@ typedef struct rf_layer_gradient {
     double steepest;            /**< largest |sigma'| between -32 and 32: 0.25 of a sigmoid */
     double spectral;            /**< largest singular value of A; see rf_gradient_report_make() */
     double gain;                /**< norm of A over the root of its outputs: what it stretches a random gradient by */
-    /** To the next layer with weights, in the order in which they run; NaN for the last. @{ */
+    /* To the next layer with weights, in the order in which they run; NaN for the last. */
     double ratio;               /**< delta_norm over the next layer's */
     double weight_ratio;        /**< weight_norm over the next layer's */
     double factor;              /**< spectral of the next layer times mean_slope: explains `ratio` */
     double bound;               /**< spectral of the next layer times most_slope: in a chain of dense layers
                                      `ratio` is no larger, but for rounding */
-    /** @} */
 } rf_layer_gradient;
 
 /** The whole account. */
@@ -80,11 +79,10 @@ typedef struct rf_gradient_report {
     double loss;                     /**< of the batch */
     const rf_layer_gradient *layers; /**< those that the loss depends on, in the order in which they run */
     size_t layer_count;              /**< at least 1 */
-    /** Geometric means over the layers but the last; 1 for a single layer. @{ */
+    /* Geometric means over the layers but the last; 1 for a single layer. */
     double ratio;                    /**< what a step back multiplies the gradient by */
     double weights;                  /**< gain of the next layer times `steepest`: the weights' part of that */
     double slopes;                   /**< rms_slope over `steepest`: the part of the slopes */
-    /** @} */
     double saturated;                /**< mean share over layers with an activation; NaN without any */
     /**
      * - Exploding: `ratio` is above 2, or the first layer's delta_norm more than 100 times the last's, or one is
