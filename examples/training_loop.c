@@ -255,8 +255,14 @@ static rf_status test_model(run *r, const rf_model *model, double *accuracy, rf_
     return status;
 }
 
-/* What has been learnt so far, run as any network is; saved where `path` is not NULL. */
-static rf_status test_now(run *r, const char *path, double *accuracy, rf_error *error)
+/* Nothing where no file was asked for. */
+static rf_status save(const run *r, const rf_network *now, rf_error *error)
+{
+    return r->it->output ? rf_network_save_onnx(now, r->it->output, NULL, error) : RF_OK;
+}
+
+/* What has been learnt so far: saved, and run as any network is. */
+static rf_status test_now(run *r, double *accuracy, rf_error *error)
 {
     const rf_network *now = NULL;
     rf_model *model = NULL;
@@ -265,8 +271,8 @@ static rf_status test_now(run *r, const char *path, double *accuracy, rf_error *
     options.bindings = &binding;
     options.binding_count = 1;
     rf_status status = rf_trainer_network(r->trainer, &now, error);
-    if (status == RF_OK && path)
-        status = rf_network_save_onnx(now, path, NULL, error);
+    if (status == RF_OK)
+        status = save(r, now, error);
     if (status == RF_OK)
         status = rf_compile(now, &options, &model, error);
     if (status == RF_OK)
@@ -292,10 +298,10 @@ static rf_status learn(run *r, double *accuracy, rf_error *error)
         double took = seconds() - start;
         if (status == RF_ERROR_NUMBER) {
             fprintf(stderr, "stopped in epoch %lu: %s\n", epoch, error->message);
-            return test_now(r, NULL, accuracy, error);
+            return test_now(r, accuracy, error);
         }
         if (status == RF_OK)
-            status = test_now(r, NULL, accuracy, error);
+            status = test_now(r, accuracy, error);
         if (status != RF_OK)
             return status;
         printf("epoch %lu: %.2f s, loss %.4f, %.4f of the test set right\n", epoch, took, loss, *accuracy);
@@ -310,10 +316,11 @@ int training_run(training *it)
     double accuracy = 0;
     rf_error error;
     rf_status status = open_run(&r, &error);
+    /* A file that cannot be written is told before the first step. */
+    if (status == RF_OK)
+        status = save(&r, r.network, &error);
     if (status == RF_OK)
         status = learn(&r, &accuracy, &error);
-    if (status == RF_OK && it->output)
-        status = test_now(&r, it->output, &accuracy, &error);
     if (status != RF_OK)
         fprintf(stderr, "%s: %s\n", rf_status_name(status), error.message);
     else
