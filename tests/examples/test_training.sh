@@ -48,7 +48,7 @@ accuracy() {
 awk 'BEGIN {
   srand(1)
   for (n = 0; n < 600; n++) {
-    class = n % 10
+    class = int(10 * rand())
     for (i = 0; i < 64; i++) {
       y = int(i / 8) - int(class / 5) * 4; x = i % 8 - class % 5
       printf "%d,", (y >= 0 && y < 3 && x >= 0 && x < 3 ? 10 : 0) + int(6 * rand())
