@@ -82,3 +82,21 @@ bool rf_reach_make_all(const rf_window *windows, int32_t given, bool transposed,
     }
     return true;
 }
+
+bool rf_reach_divisors(const rf_reach_axis *axis, bool count_include_pad, rf_arena *arena, const int64_t **divisors)
+{
+    rf_window padded = axis->window;
+    int64_t *counts = RF_TAKE(arena, int64_t, (size_t)padded.output);
+    if (!counts)
+        return false;
+    padded.input += padded.pad_begin + padded.pad_end;
+    padded.pad_begin = padded.pad_end = 0;
+    for (int64_t i = 0; i < padded.output; i++) {
+        int64_t begin = 0, end = axis->at[i].count;
+        if (count_include_pad)
+            rf_window_clip(&padded, i, &begin, &end);
+        counts[i] = end - begin;
+    }
+    *divisors = counts;
+    return true;
+}

@@ -10,6 +10,7 @@
 #define RF_KERNELS_REACH_H
 
 #include "base/arena.h"
+#include "base/checked.h"
 #include "ops/window.h"
 
 /* Taps tap, tap + tap_step, ... read inputs input, input + index_step, ... */
@@ -33,5 +34,16 @@ bool rf_reach_make(const rf_window *window, bool transposed, rf_arena *arena, rf
 /* The last of `count` axes are those of `given` windows; axes of one position come before them. */
 bool rf_reach_make_all(const rf_window *windows, int32_t given, bool transposed, rf_arena *arena,
                        rf_reach_axis *axes, int32_t count);
+
+/* How many taps a mean divides by at each output index of a pool's axis. False without memory. */
+bool rf_reach_divisors(const rf_reach_axis *axis, bool count_include_pad, rf_arena *arena, const int64_t **divisors);
+
+/* Floats from a tap to the next, of an axis with that stride. What leaves 64 bits leaves the input too: there is
+ * one tap then. */
+static inline int64_t rf_reach_step(const rf_reach_axis *axis, int64_t stride)
+{
+    int64_t step;
+    return rf_checked_mul(axis->index_step, stride, &step) ? step : 0;
+}
 
 #endif

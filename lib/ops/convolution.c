@@ -330,39 +330,15 @@ static bool lower(const rf_node *node, rf_task *task)
 
 /* ---- Gradients -------------------------------------------------------------------------- */
 
-/* Attributes of the layers that turn what a convolution does around. */
-typedef struct turned {
-    int64_t kernel[RF_MAX_SPATIAL], strides[RF_MAX_SPATIAL], dilations[RF_MAX_SPATIAL], pads[2 * RF_MAX_SPATIAL];
-    int64_t missing[RF_MAX_SPATIAL]; /* positions of the input that no window reaches, behind the others */
-    rf_attribute attributes[8];
-} turned;
-
-static rf_attribute ints_attribute(const char *name, const int64_t *ints, int32_t count)
+/* Positions along each axis behind those that windows reach. */
+static void find_missing(const rf_convolution *state, int64_t missing[RF_MAX_SPATIAL])
 {
-    return (rf_attribute){.name = name, .type = RF_ATTRIBUTE_INTS, .count = (size_t)count, .value = {.ints = ints}};
-}
-
-static void describe_windows(const rf_convolution *state, turned *made)
-{
-    int32_t axes = state->axes;
-    *made = (turned){.attributes = {{.name = NULL}}};
-    for (int32_t i = 0; i < axes; i++) {
+    for (int32_t i = 0; i < state->axes; i++) {
         const rf_window *window = &state->windows[i];
         int64_t from = state->operands.transposed ? window->output : window->input;
         int64_t to = state->operands.transposed ? window->input : window->output;
-        made->kernel[i] = window->kernel;
-        made->strides[i] = window->stride;
-        made->dilations[i] = window->dilation;
-        made->pads[i] = window->pad_begin;
-        made->pads[axes + i] = window->pad_end;
-        made->missing[i] = from + window->pad_begin + window->pad_end - rf_window_extent(window)
-                           - window->stride * (to - 1);
+        missing[i] = from + window->pad_begin + window->pad_end - rf_window_extent(window) - window->stride * (to - 1);
     }
-    made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
-    made->attributes[1] = ints_attribute("strides", made->strides, axes);
-    made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
-    made->attributes[3] = ints_attribute("pads", made->pads, 2 * axes);
-    made->attributes[4] = (rf_attribute)RF_INT("group", state->group);
 }
 
 static void give_bias(const rf_node *node, rf_gradient *to, const char *dy)
@@ -378,12 +354,15 @@ static rf_status gradient(const rf_node *node, rf_gradient *to)
     const rf_convolution *state = node->state;
     const char *dy = rf_gradient_of(to, node, 0), *x = node->inputs[0]->name;
     bool transposed = state->operands.transposed;
-    turned of;
-    describe_windows(state, &of);
+    rf_window_lists of;
+    int64_t missing[RF_MAX_SPATIAL];
+    find_missing(state, missing);
+    rf_gradient_list_windows(state->windows, state->axes, &of);
+    rf_gradient_list_int(&of, "group", state->group);
     for (int32_t i = 0; transposed && i < state->axes; i++)
-        if (of.missing[i] < 0 || of.missing[i] >= of.strides[i])
+        if (missing[i] < 0 || missing[i] >= of.strides[i])
             return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient with %lld positions that nothing reaches",
-                                (long long)of.missing[i]);
+                                (long long)missing[i]);
     if (rf_gradient_wanted(to, node, 1))
         rf_gradient_give(to, node, 1,
                          rf_gradient_layer(to, "ConvWeightGradient", transposed ? RF_NAMES(dy, x) : RF_NAMES(x, dy),
@@ -393,7 +372,7 @@ static rf_status gradient(const rf_node *node, rf_gradient *to)
     if (!rf_gradient_wanted(to, node, 0))
         return RF_OK;
     if (!transposed)
-        of.attributes[5] = ints_attribute("output_padding", of.missing, state->axes);
+        rf_gradient_list_ints(&of, "output_padding", missing, state->axes);
     rf_gradient_give(to, node, 0, rf_gradient_layer(to, transposed ? "Conv" : "ConvTranspose",
                                                     RF_NAMES(dy, node->inputs[1]->name), of.attributes));
     return RF_OK;

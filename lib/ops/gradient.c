@@ -291,6 +291,35 @@ rf_status rf_gradient_same(const rf_node *node, rf_gradient *to)
     return RF_OK;
 }
 
+/* ---- Windows ---------------------------------------------------------------------------- */
+
+void rf_gradient_list_int(rf_window_lists *lists, const char *name, int64_t number)
+{
+    lists->attributes[lists->count++] = (rf_attribute)RF_INT(name, number);
+}
+
+void rf_gradient_list_ints(rf_window_lists *lists, const char *name, const int64_t *ints, int32_t count)
+{
+    lists->attributes[lists->count++] =
+        (rf_attribute){.name = name, .type = RF_ATTRIBUTE_INTS, .count = (size_t)count, .value = {.ints = ints}};
+}
+
+void rf_gradient_list_windows(const rf_window *windows, int32_t axes, rf_window_lists *lists)
+{
+    *lists = (rf_window_lists){.count = 0};
+    for (int32_t i = 0; i < axes; i++) {
+        lists->kernel[i] = windows[i].kernel;
+        lists->strides[i] = windows[i].stride;
+        lists->dilations[i] = windows[i].dilation;
+        lists->pads[i] = windows[i].pad_begin;
+        lists->pads[axes + i] = windows[i].pad_end;
+    }
+    rf_gradient_list_ints(lists, "kernel_shape", lists->kernel, axes);
+    rf_gradient_list_ints(lists, "strides", lists->strides, axes);
+    rf_gradient_list_ints(lists, "dilations", lists->dilations, axes);
+    rf_gradient_list_ints(lists, "pads", lists->pads, 2 * axes);
+}
+
 rf_status rf_gradient_start(rf_gradient *to, const rf_value *values, size_t value_count, const rf_names *names,
                             rf_arena *arena, rf_error *error)
 {

@@ -15,6 +15,7 @@
 #define RF_OPS_GRADIENT_H
 
 #include "ops/op.h"
+#include "ops/window.h"
 
 typedef struct rf_gradient rf_gradient;
 
@@ -66,6 +67,18 @@ const char *rf_gradient_scale(rf_gradient *to, const char *name, double factor);
 
 /* `name`, of that rank, with zeros before and behind each axis; numbers below 0 crop. */
 const char *rf_gradient_pad(rf_gradient *to, const char *name, int32_t rank, const int64_t *begin, const int64_t *end);
+
+/* The attributes that make windows again: kernel_shape, strides, dilations and pads, with room for more. */
+typedef struct rf_window_lists {
+    int64_t kernel[RF_MAX_SPATIAL], strides[RF_MAX_SPATIAL], dilations[RF_MAX_SPATIAL], pads[2 * RF_MAX_SPATIAL];
+    rf_attribute attributes[8]; /* ended by one without a name */
+    size_t count;
+} rf_window_lists;
+
+void rf_gradient_list_windows(const rf_window *windows, int32_t axes, rf_window_lists *lists);
+void rf_gradient_list_int(rf_window_lists *lists, const char *name, int64_t number);
+/* `ints` stay where they are. */
+void rf_gradient_list_ints(rf_window_lists *lists, const char *name, const int64_t *ints, int32_t count);
 
 /* Gives input 0 the derivative of a function of one element, as the operator Slope knows it: from input 0,
  * or where `of_output` from output 0. `alpha` and `beta` are those of rf_map. */

@@ -320,40 +320,17 @@ static bool lower_global_average(const rf_node *node, rf_task *task)
 
 /* ---- Gradients -------------------------------------------------------------------------- */
 
-/* Attributes that make the same windows. */
-typedef struct window_lists {
-    int64_t kernel[RF_MAX_SPATIAL], strides[RF_MAX_SPATIAL], dilations[RF_MAX_SPATIAL], pads[2 * RF_MAX_SPATIAL];
-    rf_attribute attributes[8];
-} window_lists;
-
-static rf_attribute ints_attribute(const char *name, const int64_t *ints, size_t count)
-{
-    return (rf_attribute){.name = name, .type = RF_ATTRIBUTE_INTS, .count = count, .value = {.ints = ints}};
-}
-
-static void list_windows(const rf_node *node, window_lists *made)
+static void list_windows(const rf_node *node, rf_window_lists *lists)
 {
     const rf_pool_params *params = node->params;
     const rf_pool *state = node->state;
-    size_t axes = (size_t)state->axes;
-    *made = (window_lists){.attributes = {{.name = NULL}}};
-    for (size_t i = 0; i < axes; i++) {
-        made->kernel[i] = state->windows[i].kernel;
-        made->strides[i] = state->windows[i].stride;
-        made->dilations[i] = state->windows[i].dilation;
-        made->pads[i] = state->windows[i].pad_begin;
-        made->pads[axes + i] = state->windows[i].pad_end;
-    }
-    made->attributes[0] = ints_attribute("kernel_shape", made->kernel, axes);
-    made->attributes[1] = ints_attribute("strides", made->strides, axes);
-    made->attributes[2] = ints_attribute("dilations", made->dilations, axes);
-    made->attributes[3] = ints_attribute("pads", made->pads, 2 * axes);
-    made->attributes[4] = (rf_attribute)RF_INT("ceil_mode", params->ceil_mode);
+    rf_gradient_list_windows(state->windows, state->axes, lists);
+    rf_gradient_list_int(lists, "ceil_mode", params->ceil_mode);
 }
 
 static rf_status gradient_max(const rf_node *node, rf_gradient *to)
 {
-    window_lists lists;
+    rf_window_lists lists;
     list_windows(node, &lists);
     rf_gradient_give(to, node, 0, rf_gradient_layer(to, "MaxPoolGradient", RF_NAMES(rf_gradient_of(to, node, 0),
                                                     node->inputs[0]->name), lists.attributes));
@@ -364,10 +341,10 @@ static rf_status gradient_average(const rf_node *node, rf_gradient *to)
 {
     const rf_pool_params *params = node->params;
     const rf_shape *x = &node->inputs[0]->shape;
-    window_lists lists;
+    rf_window_lists lists;
     list_windows(node, &lists);
-    lists.attributes[5] = (rf_attribute)RF_INT("count_include_pad", params->count_include_pad);
-    lists.attributes[6] = ints_attribute("input_shape", x->dims, (size_t)x->rank);
+    rf_gradient_list_int(&lists, "count_include_pad", params->count_include_pad);
+    rf_gradient_list_ints(&lists, "input_shape", x->dims, x->rank);
     rf_gradient_give(to, node, 0, rf_gradient_layer(to, "AveragePoolGradient", RF_NAMES(rf_gradient_of(to, node, 0)),
                                                     lists.attributes));
     return RF_OK;
@@ -381,9 +358,10 @@ static rf_status gradient_global_max(const rf_node *node, rf_gradient *to)
         return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient for %d spatial axes at most", RF_MAX_SPATIAL);
     if (x->rank == 2)
         return rf_gradient_same(node, to);
-    const rf_attribute attributes[] = {ints_attribute("kernel_shape", x->dims + 2, (size_t)x->rank - 2), {.name = NULL}};
+    rf_window_lists lists = {.count = 0};
+    rf_gradient_list_ints(&lists, "kernel_shape", x->dims + 2, x->rank - 2);
     rf_gradient_give(to, node, 0, rf_gradient_layer(to, "MaxPoolGradient", RF_NAMES(rf_gradient_of(to, node, 0),
-                                                    node->inputs[0]->name), attributes));
+                                                    node->inputs[0]->name), lists.attributes));
     return RF_OK;
 }
 

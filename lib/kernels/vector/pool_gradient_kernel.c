@@ -40,13 +40,6 @@ typedef struct channels_at {
     int64_t lanes; /* of the last vector */
 } channels_at;
 
-/* Floats from a tap to the next. What leaves 64 bits leaves the input too: there is one tap then. */
-static int64_t step_of(const rf_reach_axis *axis, int64_t stride)
-{
-    int64_t step;
-    return rf_checked_mul(axis->index_step, stride, &step) ? step : 0;
-}
-
 RF_INLINE rf_vec load_lanes(const float *from, int64_t lanes, const bool whole)
 {
     return whole ? rf_load(from) : rf_load_some(from, lanes);
@@ -190,8 +183,8 @@ RF_INLINE void give_image(const channels_at *c, const int vectors, const bool wh
     const gradient_plan *p = c->plan;
     window_at window = {.x = NULL};
     for (int k = 0; k < AXES; k++) {
-        window.x_steps[k] = average ? 0 : step_of(&p->axes[k], p->x[k]);
-        window.to_steps[k] = step_of(&p->axes[k], p->to[k]);
+        window.x_steps[k] = average ? 0 : rf_reach_step(&p->axes[k], p->x[k]);
+        window.to_steps[k] = rf_reach_step(&p->axes[k], p->to[k]);
     }
     for (int64_t z = 0; z < p->axes[0].window.output; z++)
         for (int64_t y = 0; y < p->axes[1].window.output; y++) {
@@ -275,33 +268,13 @@ static void run(const void *plan, const rf_kernel_call *call)
 
 /* ---- Making ------------------------------------------------------------------------------ */
 
-/* How many taps a mean divides by at each output index. */
-static bool make_divisors(const rf_pool_gradient_spec *spec, rf_arena *arena, const rf_reach_axis *axis,
-                          const int64_t **divisors)
-{
-    rf_window padded = axis->window;
-    int64_t *counts = RF_TAKE(arena, int64_t, (size_t)padded.output);
-    if (!counts)
-        return false;
-    padded.input += padded.pad_begin + padded.pad_end;
-    padded.pad_begin = padded.pad_end = 0;
-    for (int64_t i = 0; i < padded.output; i++) {
-        int64_t begin = 0, end = axis->at[i].count;
-        if (spec->count_include_pad)
-            rf_window_clip(&padded, i, &begin, &end);
-        counts[i] = end - begin;
-    }
-    *divisors = counts;
-    return true;
-}
-
 static bool make_axes(const rf_pool_gradient_spec *spec, rf_arena *arena, gradient_plan *plan)
 {
     const int32_t first = AXES - spec->axes;
     if (!rf_reach_make_all(spec->windows, spec->axes, false, arena, plan->axes, AXES))
         return false;
     for (int32_t k = 0; k < AXES; k++) {
-        if (spec->average && !make_divisors(spec, arena, &plan->axes[k], &plan->divisors[k]))
+        if (spec->average && !rf_reach_divisors(&plan->axes[k], spec->count_include_pad, arena, &plan->divisors[k]))
             return false;
         if (k < first)
             continue;

@@ -5,33 +5,13 @@
 #include "base/checked.h"
 #include "kernels/vector/pool_plan.h"
 
-/* How many taps a mean divides by at each output index. */
-static bool make_divisors(const rf_pool_spec *spec, rf_arena *arena, const rf_reach_axis *axis,
-                          const int64_t **divisors)
-{
-    rf_window padded = axis->window;
-    int64_t *counts = RF_TAKE(arena, int64_t, (size_t)padded.output);
-    if (!counts)
-        return false;
-    padded.input += padded.pad_begin + padded.pad_end;
-    padded.pad_begin = padded.pad_end = 0;
-    for (int64_t i = 0; i < padded.output; i++) {
-        int64_t begin = 0, end = axis->at[i].count;
-        if (spec->count_include_pad)
-            rf_window_clip(&padded, i, &begin, &end);
-        counts[i] = end - begin;
-    }
-    *divisors = counts;
-    return true;
-}
-
 static bool make_axes(const rf_pool_spec *spec, rf_arena *arena, rf_pool_plan *plan)
 {
     const int32_t first = RF_POOL_AXES - spec->axes;
     if (!rf_reach_make_all(spec->windows, spec->axes, false, arena, plan->axes, RF_POOL_AXES))
         return false;
     for (int32_t k = 0; k < RF_POOL_AXES; k++)
-        if (!make_divisors(spec, arena, &plan->axes[k], &plan->divisors[k]))
+        if (!rf_reach_divisors(&plan->axes[k], spec->count_include_pad, arena, &plan->divisors[k]))
             return false;
     for (int32_t k = first; k < RF_POOL_AXES; k++) {
         plan->input[k] = spec->input.strides[2 + k - first];

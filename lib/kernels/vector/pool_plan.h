@@ -30,13 +30,6 @@ typedef struct rf_pool_row {
     float divisor;      /* of the outer axes */
 } rf_pool_row;
 
-/* Floats from a tap to the next. What leaves 64 bits leaves the input too: there is one tap then. */
-static inline int64_t rf_pool_step(const rf_reach_axis *axis, int64_t stride)
-{
-    int64_t step;
-    return rf_checked_mul(axis->index_step, stride, &step) ? step : 0;
-}
-
 /* Operands are those of a call; the row starts at channel `channel`. */
 static inline rf_pool_row rf_pool_row_at(const rf_pool_plan *plan, void *const *data, int64_t batch,
                                          int64_t channel, int64_t z, int64_t y)
@@ -48,7 +41,7 @@ static inline rf_pool_row rf_pool_row_at(const rf_pool_plan *plan, void *const *
     for (int k = 0; k < 2; k++) {
         const rf_reach *taps = &plan->axes[k].at[at[k]];
         row.counts[k] = taps->count;
-        row.steps[k] = rf_pool_step(&plan->axes[k], plan->input[k]);
+        row.steps[k] = rf_reach_step(&plan->axes[k], plan->input[k]);
         row.input += taps->input * plan->input[k];
         row.output += at[k] * plan->output[k];
         row.divisor *= (float)plan->divisors[k][at[k]];

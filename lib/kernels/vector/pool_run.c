@@ -63,7 +63,7 @@ RF_INLINE void pool_channels(const rf_pool_row *row, int64_t channel, int64_t sk
     const rf_pool_plan *plan = row->plan;
     const rf_reach_axis *axis = &plan->axes[LAST];
     bool outer = row->counts[0] > 0 && row->counts[1] > 0;
-    const int64_t step = rf_pool_step(axis, plan->input[LAST]);
+    const int64_t step = rf_reach_step(axis, plan->input[LAST]);
     for (int64_t x = 0; x < axis->window.output; x++) {
         const rf_reach *taps = &axis->at[x];
         rf_vec result[RF_POOL_VECTORS];
@@ -179,7 +179,7 @@ static float plain_window(const rf_pool_row *row, int64_t x, int64_t step)
 static void plain_row(const rf_pool_row *row)
 {
     const rf_pool_plan *plan = row->plan;
-    const int64_t step = rf_pool_step(&plan->axes[LAST], plan->input[LAST]);
+    const int64_t step = rf_reach_step(&plan->axes[LAST], plan->input[LAST]);
     for (int64_t x = 0; x < plan->axes[LAST].window.output; x += RF_LANES) {
         float lanes[RF_LANES] = {0};
         int64_t count = rf_min(plan->axes[LAST].window.output - x, RF_LANES);
