@@ -131,6 +131,9 @@ static rf_status open_run(run *r, rf_error *error)
     rf_status status = RF_OK;
     if (it->threads > 1)
         status = rf_threads_make(it->threads, &r->threads, error);
+    /* A library that was built without threads learns the same with one. */
+    if (status == RF_ERROR_UNSUPPORTED)
+        status = RF_OK;
     if (status == RF_OK && r->threads)
         r->executor = rf_threads_executor(r->threads);
     if (status == RF_OK)

@@ -46,7 +46,7 @@ typedef struct rf_trainer_options {
     const char *isa;                /**< see rf_compile_options::isa */
 } rf_trainer_options;
 
-/** Cross entropy, batches measured (statistics follow by 0.1), plain gradient descent. */
+/** Cross entropy, batches measured (statistics follow by 0.1), momentum in form II with beta 0.9. */
 #define RF_TRAINER_OPTIONS_DEFAULT                                                                                   \
     {.size = sizeof(rf_trainer_options), .limits = {.memory_bytes = UINT64_C(1) << 36, .layers = 1000000,            \
      .tensors = 4000000, .folded_elements = UINT64_C(1) << 27, .nesting = 64}, .loss = RF_LOSS_CROSS_ENTROPY,        \
