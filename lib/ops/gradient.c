@@ -158,6 +158,12 @@ const char *rf_gradient_number(rf_gradient *to, double number)
     return constant(to, RF_FLOAT32, &scalar, &value, sizeof value);
 }
 
+const char *rf_gradient_matrix(rf_gradient *to, const float *elements, int64_t rows, int64_t columns)
+{
+    const rf_shape shape = RF_SHAPE(rows, columns);
+    return constant(to, RF_FLOAT32, &shape, elements, (size_t)rows * (size_t)columns * sizeof *elements);
+}
+
 const char *rf_gradient_ints(rf_gradient *to, const int64_t *ints, size_t count)
 {
     const rf_shape shape = RF_SHAPE((int64_t)count);

@@ -40,8 +40,9 @@ const char *rf_gradient_layer(rf_gradient *to, const char *type, const char *con
 const char *rf_gradient_one(rf_gradient *to, const char *type, const char *a);
 const char *rf_gradient_two(rf_gradient *to, const char *type, const char *a, const char *b);
 
-/* Constants: a float32 scalar, and a list of int64. */
+/* Constants: a float32 scalar, a matrix by rows, and a list of int64. */
 const char *rf_gradient_number(rf_gradient *to, double number);
+const char *rf_gradient_matrix(rf_gradient *to, const float *elements, int64_t rows, int64_t columns);
 const char *rf_gradient_ints(rf_gradient *to, const int64_t *ints, size_t count);
 
 /* `name` in another shape of as many elements. */

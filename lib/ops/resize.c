@@ -14,6 +14,8 @@
  */
 #include "ops/resize.h"
 
+#include "ops/gradient.h"
+
 #include "ops/operands.h"
 #include "ops/resample.h"
 #include "ops/table.h"
@@ -400,6 +402,64 @@ static bool lower_resize(const rf_node *node, rf_task *task)
     return true;
 }
 
+/* ---- Gradient --------------------------------------------------------------------------- */
+
+/* Most elements of an axis' matrix: a resize of 4096 by 4096 positions. */
+enum { MOST_WEIGHTS = 1 << 24 };
+
+/* What resamples an axis, as a matrix [outputs, inputs]; NULL, after a failure, where it is too large. */
+static const char *axis_matrix(const rf_node *node, rf_gradient *to, int32_t axis)
+{
+    const rf_resize *state = node->state;
+    const rf_axis_taps *table = &state->tables[axis];
+    int64_t inputs = node->inputs[0]->shape.dims[axis], outputs = node->outputs[0]->shape.dims[axis], elements;
+    if (!rf_checked_mul(inputs, outputs, &elements) || elements > MOST_WEIGHTS)
+        return NULL;
+    float *matrix = RF_TAKE(node->arena, float, (size_t)elements);
+    if (!matrix)
+        return NULL;
+    for (int64_t i = 0; i < outputs; i++)
+        for (int64_t t = 0; t < table->taps; t++) {
+            int64_t at = i * table->taps + t;
+            matrix[i * inputs + table->indices[at]] += table->weights ? table->weights[at] : 1.0f;
+        }
+    return rf_gradient_matrix(to, matrix, outputs, inputs);
+}
+
+/* `name` with an axis and the last one exchanged. */
+static const char *swapped(rf_gradient *to, const char *name, int32_t rank, int32_t axis)
+{
+    int64_t axes[RF_MAX_RANK];
+    for (int32_t k = 0; k < rank; k++)
+        axes[k] = k == axis ? rank - 1 : k == rank - 1 ? axis : k;
+    const rf_attribute attributes[] = {
+        {.name = "perm", .type = RF_ATTRIBUTE_INTS, .count = (size_t)rank, .value = {.ints = axes}}, {.name = NULL}};
+    return axis == rank - 1 ? name : rf_gradient_layer(to, "Transpose", RF_NAMES(name), attributes);
+}
+
+/* Each axis is resampled by a matrix, and the derivatives go back by it. */
+static rf_status gradient_resize(const rf_node *node, rf_gradient *to)
+{
+    const rf_resize *state = node->state;
+    int32_t rank = node->inputs[0]->shape.rank;
+    if (state->passes)
+        return rf_gradient_same(node, to);
+    if (!state->tabled || state->extrapolates)
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient for what lies outside of its input");
+    const char *dx = rf_gradient_of(to, node, 0);
+    for (int32_t axis = 0; axis < rank; axis++) {
+        if (!state->tables[axis].indices)
+            continue;
+        const char *matrix = axis_matrix(node, to, axis);
+        if (!matrix)
+            return rf_node_fail(node, RF_ERROR_LIMIT, "a resampling from %lld to %lld positions is too large to differentiate",
+                                (long long)node->inputs[0]->shape.dims[axis], (long long)node->outputs[0]->shape.dims[axis]);
+        dx = swapped(to, rf_gradient_two(to, "MatMul", swapped(to, dx, rank, axis), matrix), rank, axis);
+    }
+    rf_gradient_give(to, node, 0, dx);
+    return RF_OK;
+}
+
 const rf_op rf_op_Resize = {
     .type = "Resize",
     .class = RF_CLASS_OTHER,
@@ -415,6 +475,7 @@ const rf_op rf_op_Resize = {
     .cost = cost_resize,
     .evaluate = rf_resize_evaluate,
     .lower = lower_resize,
+    .gradient = gradient_resize,
 };
 
 const rf_op rf_op_Upsample = {
@@ -432,4 +493,5 @@ const rf_op rf_op_Upsample = {
     .cost = cost_resize,
     .evaluate = rf_resize_evaluate,
     .lower = lower_resize,
+    .gradient = gradient_resize,
 };

@@ -125,6 +125,9 @@ static const gradient_case cases[] = {
     {"ReduceL2", "2, 3, 4, 5", LAYER("ReduceL2", ""), 0, 0},
     {"ReduceSumSquare", "2, 3, 4, 5", LAYER("ReduceSumSquare", ""), 0, 0},
     {"ReduceLogSumExp", "2, 3, 4, 5", LAYER("ReduceLogSumExp", ""), 0, 0},
+    {"Resize, nearest", "2, 3, 4, 5", LAYER("Resize", ", \"mode\": \"nearest\", \"sizes\": [2, 3, 8, 7]"), 0, 0},
+    {"Resize, linear", "2, 3, 4, 5", LAYER("Resize", ", \"mode\": \"linear\", \"sizes\": [2, 3, 9, 10]"), 0, 0},
+    {"Resize, cubic and smaller", "2, 3, 8, 9", LAYER("Resize", ", \"mode\": \"cubic\", \"sizes\": [2, 3, 5, 4]"), 0, 0},
     {"A small network", "2, 2, 10, 10", "{\"name\": \"c1\", \"type\": \"Conv\", \"filters\": 4, \"kernel\": 3, \"pad\": 1},"
      "{\"name\": \"n1\", \"type\": \"BatchNormalization\"}, {\"name\": \"r1\", \"type\": \"Relu\"},"
      "{\"name\": \"p1\", \"type\": \"MaxPool\", \"kernel\": 2, \"stride\": 2},"
