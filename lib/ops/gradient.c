@@ -178,14 +178,20 @@ const char *rf_gradient_reshape(rf_gradient *to, const char *name, const rf_shap
     return rf_gradient_layer(to, "Reshape", RF_NAMES(name, dims), RF_ATTRIBUTES(RF_INT("allowzero", 1)));
 }
 
-const char *rf_gradient_sum(rf_gradient *to, const char *name, uint32_t axes, bool keep)
+/* The axes of a set, in an order that rises; how many they are. */
+static size_t list_axes(uint32_t axes, int64_t *list)
 {
-    int64_t list[RF_MAX_RANK];
     size_t count = 0;
     for (int32_t k = 0; k < RF_MAX_RANK; k++)
         if (axes >> k & 1)
             list[count++] = k;
-    const char *at = rf_gradient_ints(to, list, count);
+    return count;
+}
+
+const char *rf_gradient_sum(rf_gradient *to, const char *name, uint32_t axes, bool keep)
+{
+    int64_t list[RF_MAX_RANK];
+    const char *at = rf_gradient_ints(to, list, list_axes(axes, list));
     return rf_gradient_layer(to, "ReduceSum", RF_NAMES(name, at), RF_ATTRIBUTES(RF_INT("keepdims", keep)));
 }
 
@@ -251,6 +257,31 @@ const char *rf_gradient_pad(rf_gradient *to, const char *name, int32_t rank, con
         any |= begin[k] || end[k];
     }
     return any ? rf_gradient_two(to, "Pad", name, rf_gradient_ints(to, pads, 2 * (size_t)rank)) : name;
+}
+
+/* ---- Groups that are standardised --------------------------------------------------------- */
+
+const char *rf_gradient_mean(rf_gradient *to, const char *name, uint32_t axes)
+{
+    int64_t list[RF_MAX_RANK];
+    return rf_gradient_two(to, "ReduceMean", name, rf_gradient_ints(to, list, list_axes(axes, list)));
+}
+
+rf_standard rf_gradient_standardize(rf_gradient *to, const char *name, uint32_t axes, double epsilon)
+{
+    const char *centred = rf_gradient_two(to, "Sub", name, rf_gradient_mean(to, name, axes));
+    const char *variance = rf_gradient_mean(to, rf_gradient_two(to, "Mul", centred, centred), axes);
+    const char *shifted = rf_gradient_two(to, "Add", variance, rf_gradient_number(to, epsilon));
+    const char *deviation = rf_gradient_one(to, "Sqrt", shifted);
+    return (rf_standard){rf_gradient_two(to, "Div", centred, deviation), deviation, axes};
+}
+
+const char *rf_gradient_unstandardize(rf_gradient *to, const rf_standard *of, const char *g)
+{
+    const char *along = rf_gradient_mean(to, rf_gradient_two(to, "Mul", g, of->values), of->axes);
+    const char *rest = rf_gradient_two(to, "Sub", g, rf_gradient_mean(to, g, of->axes));
+    rest = rf_gradient_two(to, "Sub", rest, rf_gradient_two(to, "Mul", of->values, along));
+    return rf_gradient_two(to, "Div", rest, of->deviation);
 }
 
 /* ---- What many rows do ------------------------------------------------------------------- */

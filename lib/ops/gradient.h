@@ -54,6 +54,20 @@ const char *rf_gradient_sum_to(rf_gradient *to, const char *name, const rf_shape
 /* The sum over those axes (bit k: axis k), which stay with extent 1 where `keep`. */
 const char *rf_gradient_sum(rf_gradient *to, const char *name, uint32_t axes, bool keep);
 
+/* The mean over those axes, which stay with extent 1. */
+const char *rf_gradient_mean(rf_gradient *to, const char *name, uint32_t axes);
+
+/* `name` less its mean over some axes, divided by its deviation there: the root of the variance and `epsilon`. */
+typedef struct rf_standard {
+    const char *values, *deviation;
+    uint32_t axes;
+} rf_standard;
+
+rf_standard rf_gradient_standardize(rf_gradient *to, const char *name, uint32_t axes, double epsilon);
+
+/* dL/d(name) from g = dL/d(values): (g - mean(g) - values mean(g values)) / deviation. */
+const char *rf_gradient_unstandardize(rf_gradient *to, const rf_standard *of, const char *g);
+
 /* Gives the sum_to() of `name`, which has output 0's shape, to an input that broadcasts to it. */
 void rf_gradient_give_broadcast(rf_gradient *to, const rf_node *node, uint32_t input, const char *name);
 

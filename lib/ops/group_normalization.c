@@ -2,6 +2,7 @@
 /* Normalisation of channels and of groups of channels of each image: instance and group norm. */
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/normalization.h"
 #include "ops/table.h"
 
@@ -179,6 +180,54 @@ static rf_status evaluate_group(rf_node *node)
     return RF_OK;
 }
 
+/* ---- Gradients -------------------------------------------------------------------------- */
+
+/* [N, length, rest]. */
+static rf_shape view_of(const rf_shape *x, int64_t length)
+{
+    int64_t image = x->dims[0] > 0 ? (int64_t)rf_elements(x) / x->dims[0] : 0;
+    rf_shape view = RF_SHAPE(x->dims[0], length, length > 0 ? image / length : 0);
+    return view;
+}
+
+/* With x^ the input standardised in `groups` parts of each image, and all seen as [N, L, rest] where L is how many
+ * scales there are: dX goes back from dY scale, dS = sum dY x^, dB = sum dY. */
+static rf_status give_groups(const rf_node *node, rf_gradient *to, int64_t groups)
+{
+    const measured_params *params = node->params;
+    const rf_shape *x = &node->inputs[0]->shape;
+    if (!rf_input(node, 1))
+        return fail_weightless(node);
+    const rf_shape *scales = &node->inputs[1]->shape;
+    const rf_shape grouped = view_of(x, groups), view = view_of(x, scales->dims[0]), column = RF_SHAPE(scales->dims[0], 1);
+    const char *dy = rf_gradient_reshape(to, rf_gradient_of(to, node, 0), &view);
+    const char *parts = rf_gradient_reshape(to, node->inputs[0]->name, &grouped);
+    const rf_standard standard = rf_gradient_standardize(to, parts, 1U << 2, (double)params->epsilon);
+    if (rf_gradient_wanted(to, node, 0)) {
+        const char *scaled = rf_gradient_two(to, "Mul", dy, rf_gradient_reshape(to, node->inputs[1]->name, &column));
+        const char *back = rf_gradient_unstandardize(to, &standard, rf_gradient_reshape(to, scaled, &grouped));
+        rf_gradient_give(to, node, 0, rf_gradient_reshape(to, back, x));
+    }
+    if (rf_gradient_wanted(to, node, 1)) {
+        const char *product = rf_gradient_two(to, "Mul", dy, rf_gradient_reshape(to, standard.values, &view));
+        rf_gradient_give(to, node, 1, rf_gradient_sum(to, product, 1U << 0 | 1U << 2, false));
+    }
+    if (rf_gradient_wanted(to, node, 2))
+        rf_gradient_give(to, node, 2, rf_gradient_sum(to, dy, 1U << 0 | 1U << 2, false));
+    return RF_OK;
+}
+
+static rf_status gradient_instance(const rf_node *node, rf_gradient *to)
+{
+    return give_groups(node, to, node->inputs[0]->shape.dims[1]);
+}
+
+static rf_status gradient_group(const rf_node *node, rf_gradient *to)
+{
+    const measured_params *params = node->params;
+    return give_groups(node, to, params->num_groups);
+}
+
 /* ---- Rows ------------------------------------------------------------------------------- */
 
 #define GROUP_ROW(type_, attributes_, name_)        \
@@ -198,6 +247,7 @@ static rf_status evaluate_group(rf_node *node)
         .cost = cost_##name_,                       \
         .evaluate = evaluate_##name_,               \
         .scratch = scratch_##name_,                 \
+        .gradient = gradient_##name_,               \
     }
 
 GROUP_ROW(InstanceNormalization, instance_attributes, instance);

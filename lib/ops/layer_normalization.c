@@ -2,6 +2,7 @@
 /* Layer normalisation: of the axes from one on, together. */
 #include "ops/doubles.h"
 #include "ops/fold.h"
+#include "ops/gradient.h"
 #include "ops/normalization.h"
 #include "ops/table.h"
 
@@ -161,6 +162,26 @@ static rf_status evaluate_layer(rf_node *node)
     return RF_OK;
 }
 
+/* With x^ the input standardised: dX goes back from dY scale, dS = sum dY x^, dB = sum dY. */
+static rf_status gradient_layer(const rf_node *node, rf_gradient *to)
+{
+    const layer_params *params = node->params;
+    const rf_norm_state *state = node->state;
+    const rf_shape *x = &node->inputs[0]->shape;
+    const char *dy = rf_gradient_of(to, node, 0);
+    if (!rf_input(node, 1) || rf_gradient_of(to, node, 1) || rf_gradient_of(to, node, 2))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has a gradient of its first output, with weights");
+    const uint32_t axes = state->axes & ((UINT32_C(1) << x->rank) - 1);
+    const rf_standard standard = rf_gradient_standardize(to, node->inputs[0]->name, axes, (double)params->epsilon);
+    if (rf_gradient_wanted(to, node, 0))
+        rf_gradient_give(to, node, 0, rf_gradient_unstandardize(to, &standard, rf_gradient_two(to, "Mul", dy,
+                                                                node->inputs[1]->name)));
+    if (rf_gradient_wanted(to, node, 1))
+        rf_gradient_give_broadcast(to, node, 1, rf_gradient_two(to, "Mul", dy, standard.values));
+    rf_gradient_give_broadcast(to, node, 2, dy);
+    return RF_OK;
+}
+
 const rf_op rf_op_LayerNormalization = {
     .type = "LayerNormalization",
     .class = RF_CLASS_NORM,
@@ -177,4 +198,5 @@ const rf_op rf_op_LayerNormalization = {
     .cost = cost_layer,
     .evaluate = evaluate_layer,
     .scratch = scratch_layer,
+    .gradient = gradient_layer,
 };
