@@ -73,7 +73,7 @@ typedef struct rf_gradient_options {
  *
  * Its inputs are the network's, then the parameters, then ::RF_TARGET. Its outputs are the output
  * differentiated, ::RF_LOSS, for each parameter and then each of `tensors` the gradient (its name with
- * ::RF_GRADIENT_SUFFIX), then what is measured. Dropout lets everything pass.
+ * ::RF_GRADIENT_SUFFIX; once for what is asked for twice), then what is measured. Dropout lets everything pass.
  *
  * @param network  the description; it must outlive the gradient, which points to its constants and attributes
  * @param options  NULL for the defaults

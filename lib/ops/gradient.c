@@ -55,12 +55,23 @@ static rf_tensor *new_constant(rf_gradient *to)
     return &to->constants[to->constant_count++];
 }
 
+/* As many of a UTF-8 text's first `most` bytes as are whole characters. */
+static int whole_bytes(const char *text, int most)
+{
+    if ((int)strnlen(text, (size_t)most + 1) <= most)
+        return most;
+    while (most > 0 && ((unsigned char)text[most] & 0xC0) == 0x80)
+        most--;
+    return most;
+}
+
 /* A name that no tensor has, after the layer at work; NULL without memory. */
 static const char *new_name(rf_gradient *to)
 {
     char text[NAME_ROOM];
+    const char *layer = to->at ? to->at->name : "loss";
     do
-        snprintf(text, sizeof text, "%.60s.gradient.%llu", to->at ? to->at->name : "loss",
+        snprintf(text, sizeof text, "%.*s.gradient.%llu", whole_bytes(layer, 60), layer,
                  (unsigned long long)to->named++);
     while (rf_names_find(to->names, text) != RF_NO_NUMBER);
     return rf_arena_text(to->arena, text, strlen(text));

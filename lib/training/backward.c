@@ -15,6 +15,8 @@ typedef struct walk {
     rf_draft *draft;
     rf_graph *graph;     /* of the draft's network */
     rf_gradient gradient;
+    const rf_value **results; /* what is differentiated by, each once */
+    size_t result_count;
     rf_tensor *outputs;
     size_t output_count;
 } walk;
@@ -26,10 +28,13 @@ static rf_status want(walk *it, const char *name)
     uint32_t number = rf_names_find(&it->graph->names, name);
     if (number == RF_NO_NUMBER)
         return rf_fail(it->draft->error, RF_ERROR_NOT_FOUND, name, "no tensor '%.100s' to differentiate by", name);
-    if (it->graph->values[number].dtype != RF_FLOAT32)
+    const rf_value *value = &it->graph->values[number];
+    if (value->dtype != RF_FLOAT32)
         return rf_fail(it->draft->error, RF_ERROR_UNSUPPORTED, name,
                        "tensor '%.100s' holds %s, but what is differentiated by must hold float32", name,
-                       rf_dtype_name(it->graph->values[number].dtype));
+                       rf_dtype_name(value->dtype));
+    if (!it->gradient.slots[number].wanted)
+        it->results[it->result_count++] = value;
     it->gradient.slots[number].wanted = true;
     return RF_OK;
 }
@@ -124,11 +129,10 @@ static void add_output(walk *it, const char *name, const rf_shape *shape)
 }
 
 /* A sum that has a layer of its own is called by the result's name; another is copied. */
-static rf_status add_result(walk *it, renaming *names, const char *tensor)
+static rf_status add_result(walk *it, renaming *names, const rf_value *value)
 {
     rf_gradient *gradient = &it->gradient;
-    const rf_value *value = &it->graph->values[rf_names_find(&it->graph->names, tensor)];
-    const char *sum = gradient->slots[value - it->graph->values].sum, *name = result_name(it, tensor);
+    const char *sum = gradient->slots[value - it->graph->values].sum, *name = result_name(it, value->name);
     if (!name)
         return rf_draft_no_memory(it->draft);
     if (rf_names_find(&it->graph->names, name) != RF_NO_NUMBER)
@@ -172,10 +176,8 @@ static rf_status add_results(walk *it)
     const rf_draft *draft = it->draft;
     renaming names;
     RF_TRY(start_renaming(it, &names));
-    for (size_t i = 0; i < draft->parameters.count; i++)
-        RF_TRY(add_result(it, &names, draft->parameters.at[i]));
-    for (size_t i = 0; i < draft->options->tensor_count; i++)
-        RF_TRY(add_result(it, &names, draft->options->tensors[i]));
+    for (size_t i = 0; i < it->result_count; i++)
+        RF_TRY(add_result(it, &names, it->results[i]));
     rename_all(it, &names);
     for (size_t i = 0; i < draft->statistics.count; i++) {
         const char *name = draft->statistics.at[i];
@@ -218,11 +220,12 @@ static rf_status differentiate(walk *it, rf_network *network)
 {
     const rf_draft *draft = it->draft;
     const rf_graph *graph = it->graph;
-    size_t results = draft->parameters.count + draft->options->tensor_count + draft->statistics.count;
+    size_t results = draft->parameters.count + draft->options->tensor_count;
     RF_TRY(rf_gradient_start(&it->gradient, graph->values, graph->value_count, &graph->names, draft->arena,
                              draft->error));
-    it->outputs = RF_TAKE(draft->arena, rf_tensor, results + 2);
-    if (!it->outputs)
+    it->results = RF_TAKE(draft->arena, const rf_value *, results);
+    it->outputs = RF_TAKE(draft->arena, rf_tensor, results + draft->statistics.count + 2);
+    if (!it->results || !it->outputs)
         return rf_draft_no_memory(draft);
     add_output(it, draft->output, &graph->outputs[0]->shape);
     add_output(it, RF_LOSS, &graph->outputs[1]->shape);

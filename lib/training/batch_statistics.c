@@ -54,13 +54,27 @@ static const char *reshaped(rf_draft *draft, const char *of, const int64_t *dims
     return two(draft, "Reshape", of, rf_draft_ints(draft, dims, rank), output);
 }
 
-static const char *note(rf_draft *draft, const rf_value *statistic, const char *of)
+static rf_status check_name(const rf_draft *draft, const rf_node *node, const rf_value *statistic, const char *name)
 {
+    if (rf_names_find(&draft->graph->names, name) != RF_NO_NUMBER)
+        return rf_node_fail(node, RF_ERROR_GRAPH, "the network has a tensor '%.80s' of its own", name);
+    for (size_t i = 0; i < draft->statistics.count; i++)
+        if (strcmp(draft->statistics.at[i], name) == 0)
+            return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "a statistic '%.80s' of two batches can't be measured",
+                                statistic->name);
+    return RF_OK;
+}
+
+static rf_status note(rf_draft *draft, const rf_node *node, uint32_t input, const char *of)
+{
+    const rf_value *statistic = node->inputs[input];
     const char *name = measured_name(draft, statistic);
-    if (!name || rf_names_find(&draft->graph->names, name) != RF_NO_NUMBER)
-        return NULL;
+    if (!name)
+        return rf_draft_no_memory(draft);
+    RF_TRY(check_name(draft, node, statistic, name));
     draft->statistics.at[draft->statistics.count++] = name;
-    return reshaped(draft, of, statistic->shape.dims, (size_t)statistic->shape.rank, name);
+    return reshaped(draft, of, statistic->shape.dims, (size_t)statistic->shape.rank, name)
+               ? RF_OK : rf_draft_no_memory(draft);
 }
 
 /* Of the population that n elements are a sample of. */
@@ -88,8 +102,8 @@ rf_status rf_draft_measure(rf_draft *draft, const rf_node *node)
     const char *shift = reshaped(draft, node->inputs[2]->name, wide, rank, NULL);
     const char *factor = two(draft, "Div", scale, deviation, NULL);
     const char *scaled = two(draft, "Mul", centred, factor, NULL);
-    if (!two(draft, "Add", scaled, shift, node->outputs[0]->name) || !note(draft, node->inputs[3], mean)
-        || !note(draft, node->inputs[4], unbiased(draft, variance, x)))
+    if (!two(draft, "Add", scaled, shift, node->outputs[0]->name))
         return rf_draft_no_memory(draft);
-    return RF_OK;
+    RF_TRY(note(draft, node, 3, mean));
+    return note(draft, node, 4, unbiased(draft, variance, x));
 }

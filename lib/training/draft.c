@@ -34,20 +34,19 @@ static const rf_attribute *attributes_of(rf_draft *draft, const rf_attribute *at
     return made ? memcpy(made, attributes, count * sizeof *made) : NULL;
 }
 
-static const char *own_name(rf_draft *draft, size_t number)
+static const char *own_name(rf_draft *draft)
 {
     char text[48];
     do
-        snprintf(text, sizeof text, "rfield.%zu", number++);
+        snprintf(text, sizeof text, "rfield.%zu", draft->named++);
     while (rf_names_find(&draft->graph->names, text) != RF_NO_NUMBER);
     return rf_arena_text(draft->arena, text, strlen(text));
 }
 
-/* Numbers of layers are even, of constants odd, so that no two names are alike. */
 const char *rf_draft_layer(rf_draft *draft, const char *type, const char *const *inputs,
                            const rf_attribute *attributes, const char *output)
 {
-    const char *name = output ? output : own_name(draft, 2 * draft->network.layer_count);
+    const char *name = output ? output : own_name(draft);
     rf_layer made = {.name = name, .type = type, .domain = RF_OWN_DOMAIN, .inputs = list_of(draft, inputs),
                      .outputs = name ? list_of(draft, RF_NAMES(name)) : NULL,
                      .attributes = attributes ? attributes_of(draft, attributes) : NULL};
@@ -59,7 +58,7 @@ const char *rf_draft_layer(rf_draft *draft, const char *type, const char *const 
 
 static const char *add_constant(rf_draft *draft, rf_dtype dtype, const rf_shape *shape, const void *data, size_t bytes)
 {
-    const char *name = own_name(draft, 2 * draft->network.constant_count + 1);
+    const char *name = own_name(draft);
     void *own = rf_arena_take(draft->arena, bytes, 1);
     if (!name || !own)
         return NULL;

@@ -24,6 +24,7 @@ typedef struct rf_draft {
     rf_network network;     /* forward layers, then the loss */
     rf_layer *layers;       /* with room for all of them */
     rf_tensor *constants;
+    size_t named;           /* names of its own, tried ones too */
     rf_name_list parameters, statistics; /* running ones that batches are measured for */
     const char *output;
 } rf_draft;
