@@ -91,7 +91,7 @@ static rf_status walk_back(walk *it)
         if (it->gradient.status != RF_OK)
             return it->gradient.status;
     }
-    return RF_OK;
+    return it->gradient.status;
 }
 
 /* ---- Outputs ---------------------------------------------------------------------------- */

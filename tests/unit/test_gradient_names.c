@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gradients of networks whose tensors have the names that a gradient would take, or that are asked for twice. */
+/* Gradients of networks whose tensors have the names that a gradient would take, or that are asked for twice, and
+ * memory that ends while one is described. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 #include <cmocka.h>
 
 #include "run_tools.h"
+
+enum { LONGEST = 40000 };
 
 static const float numbers[8] = {1, 0.5f, -1, 2, 1, 1, 3, 0.25f};
 
@@ -165,6 +168,39 @@ static void test_statistics_of_two_batches(void **state)
     refused(&network, &options, RF_ERROR_GRAPH, "'mean.measured'");
 }
 
+/* Refuses each call once. */
+static void refuse_calls(const rf_network *network, rf_gradient_options options)
+{
+    rf_status status = RF_ERROR_MEMORY;
+    for (size_t call = 1; status != RF_OK; call++) {
+        counted_memory memory;
+        const rf_network *gradient;
+        counted_memory_init(&memory, call);
+        options.allocator = &memory.allocator;
+        status = rf_gradient_describe(network, &options, &gradient, NULL);
+        assert_int_equal(status, memory.calls < call ? RF_OK : RF_ERROR_MEMORY);
+        rf_network_free(gradient);
+        assert_int_equal(memory.live, 0);
+    }
+}
+
+/* By nothing, or by all that there is; names of many lengths, so that memory ends at many places. */
+static void test_memory_that_ends(void **state)
+{
+    (void)state;
+    static const char *const tensors[] = {"x", "y"};
+    static char name[LONGEST];
+    for (size_t length = 1; length < sizeof name; length += 1000) {
+        memset(name, 'n', length);
+        const rf_network network = chain(name, "w");
+        rf_gradient_options options = by(tensors, LENGTH(tensors));
+        refuse_calls(&network, options);
+        options.tensor_count = 0;
+        options.parameters = false;
+        refuse_calls(&network, options);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_names_that_only_results_have),
         cmocka_unit_test(test_long_names_are_cut_between_characters),
         cmocka_unit_test(test_statistics_of_two_batches),
+        cmocka_unit_test(test_memory_that_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
