@@ -243,6 +243,8 @@ static rf_status gradient_entropy(const rf_node *node, rf_gradient *to)
     const char *dy = rf_gradient_of(to, node, 0), *joined_by = reductions[made->reduction];
     if (rf_gradient_of(to, node, 1))
         return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient of its second output");
+    if (rf_gradient_wanted(to, node, 2))
+        return rf_node_fail(node, RF_ERROR_UNSUPPORTED, "it has no gradient by the weights of its classes");
     const rf_attribute attributes[] = {
         {.name = "reduction", .type = RF_ATTRIBUTE_STRING, .count = strlen(joined_by), .value = {.s = joined_by}},
         params->ignore_index == RF_ABSENT ? (rf_attribute){.name = NULL}

@@ -67,10 +67,11 @@ static rf_status mark_wanted(walk *it)
 
 /* ---- The walk --------------------------------------------------------------------------- */
 
+/* Of nothing there is nothing to carry back, and rows need not think of it. */
 static bool is_reached(const walk *it, const rf_node *node)
 {
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (rf_gradient_of(&it->gradient, node, i))
+        if (rf_gradient_of(&it->gradient, node, i) && rf_elements(&node->outputs[i]->shape) > 0)
             return true;
     return false;
 }

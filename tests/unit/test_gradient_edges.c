@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gradients of networks whose tensors have the names that a gradient would take, or that are asked for twice, and
- * memory that ends while one is described. */
+/* Gradients at the edges: of networks whose tensors have the names that a gradient would take, by what is asked for
+ * twice, of tensors without elements, of what has no derivative, and while memory ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,7 @@ static void test_long_names_are_cut_between_characters(void **state)
             memcpy(at, "\xE2\x82\xAC", 4);
         const rf_network network = chain(name, "w");
         const rf_network *gradient = described(&network, NULL);
-        const char *path = "gradient_names.onnx";
+        const char *path = "gradient_edges.onnx";
         rf_error error;
         if (rf_network_save_onnx(gradient, path, NULL, &error) != RF_OK)
             fail_msg("%s", error.message);
@@ -168,6 +168,63 @@ static void test_statistics_of_two_batches(void **state)
     refused(&network, &options, RF_ERROR_GRAPH, "'mean.measured'");
 }
 
+/* One layer of x and what `inputs` names besides, with its constants. */
+static rf_network single(const char *type, const rf_tensor *x, const char *const *inputs, const rf_tensor *constants,
+                         size_t constant_count)
+{
+    static const char *const outputs[] = {"y", NULL};
+    static rf_tensor output;
+    static rf_layer layer;
+    output = (rf_tensor){.name = "y", .shape = {.rank = -1}};
+    layer = (rf_layer){.name = "only", .type = type, .inputs = inputs, .outputs = outputs};
+    return (rf_network){.inputs = x, .input_count = 1, .outputs = &output, .output_count = 1, .constants = constants,
+                        .constant_count = constant_count, .layers = &layer, .layer_count = 1, .opset = 17};
+}
+
+/* Weights that an image without rows is convolved by matter to nothing. */
+static void test_outputs_without_elements(void **state)
+{
+    (void)state;
+    static const float weights[50];
+    static const char *const inputs[] = {"x", "w", NULL}, *const tensors[] = {"x"};
+    const rf_tensor x = {.name = "x", .dtype = RF_FLOAT32, .shape = RF_SHAPE(1, 2, 0, 5)};
+    const rf_tensor w = {.name = "w", .dtype = RF_FLOAT32, .shape = RF_SHAPE(1, 2, 5, 5), .data = weights,
+                         .data_bytes = sizeof weights};
+    const rf_network network = single("Conv", &x, inputs, &w, 1);
+    const rf_gradient_options options = by(tensors, 1);
+    const rf_network *gradient = described(&network, &options);
+    rf_model *model = compiled(gradient, NULL);
+    rf_session *session;
+    rf_tensor dw;
+    float nothing = 0;
+    assert_int_equal(rf_session_make(model, NULL, &session, NULL), RF_OK);
+    assert_int_equal(rf_session_bind_input(session, "x", &nothing, 0, NULL), RF_OK);
+    assert_int_equal(rf_session_bind_input(session, "w", weights, sizeof weights, NULL), RF_OK);
+    assert_int_equal(rf_session_bind_input(session, RF_TARGET, &nothing, 0, NULL), RF_OK);
+    assert_int_equal(rf_run(session, NULL), RF_OK);
+    assert_int_equal(rf_session_output(session, "w.gradient", &dw, NULL), RF_OK);
+    assert_int_equal(dw.data_bytes, sizeof weights);
+    assert_memory_equal(dw.data, weights, sizeof weights);
+    rf_session_free(session);
+    rf_model_free(model);
+    rf_network_free(gradient);
+}
+
+static void test_weights_of_classes(void **state)
+{
+    (void)state;
+    static const int64_t classes[] = {0, 3};
+    static const char *const inputs[] = {"x", "c", "w", NULL}, *const scores[] = {"x"}, *const both[] = {"x", "w"};
+    const rf_tensor x = {.name = "x", .dtype = RF_FLOAT32, .shape = RF_SHAPE(2, 4)};
+    const rf_tensor constants[] = {{.name = "c", .dtype = RF_INT64, .shape = RF_SHAPE(2), .data = classes,
+                                    .data_bytes = sizeof classes}, floats("w", 4)};
+    const rf_network network = single("SoftmaxCrossEntropyLoss", &x, inputs, constants, 2);
+    rf_gradient_options options = by(scores, 1);
+    rf_network_free(described(&network, &options));
+    options = by(both, 2);
+    refused(&network, &options, RF_ERROR_UNSUPPORTED, "'only' (SoftmaxCrossEntropyLoss)");
+}
+
 /* Refuses each call once. */
 static void refuse_calls(const rf_network *network, rf_gradient_options options)
 {
@@ -209,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_names_that_only_results_have),
         cmocka_unit_test(test_long_names_are_cut_between_characters),
         cmocka_unit_test(test_statistics_of_two_batches),
+        cmocka_unit_test(test_outputs_without_elements),
+        cmocka_unit_test(test_weights_of_classes),
         cmocka_unit_test(test_memory_that_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
