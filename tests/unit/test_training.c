@@ -312,6 +312,25 @@ static void test_memory_runs_out(void **unused)
     rf_network_free(network);
 }
 
+/* All memory is taken when a trainer is made. */
+static void test_steps_allocate_nothing(void **unused)
+{
+    static lesson it;
+    counted_memory memory;
+    rf_trainer_options options = RF_TRAINER_OPTIONS_DEFAULT;
+    (void)unused;
+    counted_memory_init(&memory, 0);
+    options.allocator = &memory.allocator;
+    lesson_make(&it, options);
+    size_t calls = memory.calls, live = memory.live;
+    assert_true(calls > 0);
+    learn(&it, 5, 0.05);
+    assert_int_equal(memory.calls, calls);
+    assert_int_equal(memory.live, live);
+    lesson_free(&it);
+    assert_int_equal(memory.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_bad_batches),
         cmocka_unit_test(test_networks_that_cannot_learn),
         cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_steps_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
