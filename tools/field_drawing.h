@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures that answers about fields are drawn in. A build without gdk-pixbuf has none. */
+/* Pictures that answers are drawn in, and files of them. A build without gdk-pixbuf has none. */
 #ifndef RFIELD_TOOLS_FIELD_DRAWING_H
 #define RFIELD_TOOLS_FIELD_DRAWING_H
 

@@ -5,8 +5,9 @@
  */
 #include "gradients_answer.h"
 
-#include <gdk-pixbuf/gdk-pixbuf.h>
 #include <math.h>
+
+#include "field_drawing.h"
 
 enum { MARGIN = 16, PLOT = 320, SHARE = 80, MOST_WIDTH = 16384, WIDEST_BAR = 10 };
 
@@ -56,26 +57,6 @@ static void draw_bars(GdkPixbuf *picture, const rf_gradient_report *report, int 
     }
 }
 
-static int save(GdkPixbuf *picture, const char *path)
-{
-    gchar *bytes;
-    gsize count;
-    GError *error = NULL;
-    output_file output;
-    if (!gdk_pixbuf_save_to_buffer(picture, &bytes, &count, "png", &error, NULL)) {
-        int code = complain(path, "%s", error->message);
-        g_error_free(error);
-        return code;
-    }
-    int code = output_open(&output, path);
-    if (code == DONE) {
-        output_write(&output, bytes, count);
-        code = output_finish(&output);
-    }
-    g_free(bytes);
-    return code;
-}
-
 int draw_gradients(const gradients_answer *answer, const char *png)
 {
     size_t layers = answer->report->layer_count;
@@ -89,7 +70,7 @@ int draw_gradients(const gradients_answer *answer, const char *png)
     if (!picture)
         return complain(png, "no memory for a picture of %zu layers", layers);
     draw_bars(picture, answer->report, bar);
-    int code = save(picture, png);
+    int code = drawing_save(picture, png);
     g_object_unref(picture);
     return code;
 }

@@ -155,15 +155,9 @@ static bool cost_average(const rf_node *node, rf_cost *cost)
 
 static bool lower_windows(const rf_node *node, bool average, rf_task *task)
 {
-    const rf_pool_params *params = node->params;
-    const rf_pool *state = node->state;
     if (node->inputs[0]->dtype != RF_FLOAT32 || !rf_output(node, 0))
         return false;
-    task->kind = RF_TASK_POOL_GRADIENT;
-    memcpy(task->as.pool.windows, state->windows, sizeof state->windows);
-    task->as.pool.axes = state->axes;
-    task->as.pool.average = average;
-    task->as.pool.count_include_pad = params->count_include_pad != 0;
+    rf_pool_task(node, RF_TASK_POOL_GRADIENT, average, task);
     return true;
 }
 

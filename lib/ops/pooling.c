@@ -270,17 +270,22 @@ static bool is_pooled(rf_dtype dtype, bool average)
     return dtype == RF_FLOAT32 || (!average && (dtype == RF_INT8 || dtype == RF_UINT8));
 }
 
-static bool lower_windows(const rf_node *node, bool average, rf_task *task)
+void rf_pool_task(const rf_node *node, rf_task_kind kind, bool average, rf_task *task)
 {
     const rf_pool_params *params = node->params;
     const rf_pool *state = node->state;
-    if (!is_pooled(node->inputs[0]->dtype, average) || !rf_output(node, 0) || rf_output(node, 1))
-        return false;
-    task->kind = RF_TASK_POOL;
+    task->kind = kind;
     memcpy(task->as.pool.windows, state->windows, sizeof state->windows);
     task->as.pool.axes = state->axes;
     task->as.pool.average = average;
     task->as.pool.count_include_pad = params->count_include_pad != 0;
+}
+
+static bool lower_windows(const rf_node *node, bool average, rf_task *task)
+{
+    if (!is_pooled(node->inputs[0]->dtype, average) || !rf_output(node, 0) || rf_output(node, 1))
+        return false;
+    rf_pool_task(node, RF_TASK_POOL, average, task);
     return true;
 }
 

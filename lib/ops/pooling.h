@@ -3,6 +3,7 @@
 #ifndef RF_OPS_POOLING_H
 #define RF_OPS_POOLING_H
 
+#include "ops/task.h"
 #include "ops/window.h"
 
 typedef struct rf_pool_params {
@@ -17,6 +18,9 @@ typedef struct rf_pool {
     int32_t axes;
     uint64_t planes;
 } rf_pool;
+
+/* The task of that kind, a pool or its gradient, over the windows in node->state. */
+void rf_pool_task(const rf_node *node, rf_task_kind kind, bool average, rf_task *task);
 
 /* The rows' `scratch` and `evaluate`. */
 bool rf_pool_scratch(const rf_node *node, uint64_t *bytes);
