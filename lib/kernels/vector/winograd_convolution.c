@@ -2,15 +2,20 @@
 /* Makes Winograd's convolution: chooses the tile that should be fastest for a shape, if any is. */
 #include "kernels/vector/winograd_convolution.h"
 
+#include <math.h>
+
 #include "base/checked.h"
 #include "kernels/vector/gemm_tile.h"
 #include "kernels/vector/winograd_plan.h"
 
-/* A block's transformed inputs, and with them the sums, stay in a level 2 cache. */
-static const int64_t block_bytes = 576 * 1024;
-static const int64_t most_bytes = 16 * 1024 * 1024; /* of the smallest block, for very many channels */
+/* Of a block's transformed inputs: what a large one may take, and the smallest one, of very many channels. */
+static const int64_t large_bytes = 5 * 1024 * 1024, most_bytes = 16 * 1024 * 1024;
 static const int64_t halved_bytes = 2 * 1024 * 1024; /* of weights, at most, to read them once more for two blocks */
-enum { BLOCK_TILES = 28, WORTH_HALVING = 16 };
+/* In the cycles of rf_tile_choose, of a vector product: a byte's that comes from a cache or from memory. */
+static const double level_2_bytes = 640e3, level_2_cycles = 0.005, level_3_bytes = 16e6, level_3_cycles = 0.04;
+static const double byte_cycles = 0.16;
+
+enum { BLOCK_STEP = 14, MOST_BLOCK_STEPS = 6, WORTH_HALVING = 16 };
 
 /* ---- What it can do ----------------------------------------------------------------------- */
 
@@ -51,6 +56,11 @@ static bool set_tiles(rf_winograd_plan *plan)
     return plan->tile_count < INT32_MAX;
 }
 
+static int64_t input_bytes(const rf_winograd_plan *plan, int64_t tiles)
+{
+    return tiles * plan->depth * plan->point_count * (int64_t)sizeof(float);
+}
+
 static int64_t weight_bytes(const rf_winograd_plan *plan)
 {
     int64_t bytes;
@@ -58,17 +68,53 @@ static int64_t weight_bytes(const rf_winograd_plan *plan)
                ? bytes : INT64_MAX;
 }
 
+/* Of a byte that is read from so much data as was read before, by the cache that holds it. */
+static double read_cycles(double bytes)
+{
+    return bytes * (bytes <= level_2_bytes ? level_2_cycles : bytes <= level_3_bytes ? level_3_cycles : byte_cycles);
+}
+
+/*
+ * Of all products in so many blocks, by what they read: a panel's weights once for each block, a block's transformed
+ * inputs once for each panel.
+ */
+static double blocks_cycles(const rf_winograd_plan *plan, int64_t blocks)
+{
+    double sums, points = (double)plan->point_count, depth = (double)plan->depth;
+    int64_t tiles = rf_div_ceil(plan->tile_count, blocks), outputs = plan->spec.output.dims[1];
+    int32_t vectors = RF_ISA_NAME(rf_tile_choose)(tiles, outputs, plan->depth, &sums);
+    double panels = (double)rf_div_ceil(outputs, vectors * (int64_t)RF_LANES);
+    double cycles = points * depth * sums + panels * read_cycles((double)input_bytes(plan, tiles));
+    return cycles * (double)blocks + read_cycles((double)weight_bytes(plan)) * (double)(blocks - 1);
+}
+
+/* The number of blocks that should be the fastest one, of at least `BLOCK_STEP` tiles each where there are as many. */
+static int64_t choose_blocks(const rf_winograd_plan *plan)
+{
+    int64_t best = rf_div_ceil(plan->tile_count, BLOCK_STEP);
+    double least = HUGE_VAL;
+    for (int64_t steps = 1; steps <= MOST_BLOCK_STEPS; steps++) {
+        int64_t blocks = rf_div_ceil(plan->tile_count, steps * BLOCK_STEP);
+        if (steps > 1 && input_bytes(plan, rf_div_ceil(plan->tile_count, blocks)) > large_bytes)
+            continue;
+        if (blocks > 1)
+            blocks += blocks % 2; /* most often it is two workers that share them */
+        double cycles = blocks_cycles(plan, blocks);
+        if (cycles >= least)
+            continue;
+        least = cycles;
+        best = blocks;
+    }
+    if (best == 1 && plan->tile_count >= WORTH_HALVING && weight_bytes(plan) <= halved_bytes)
+        best = 2;
+    return best;
+}
+
 static void set_blocks(rf_winograd_plan *plan)
 {
     double cycles;
     int64_t outputs = plan->spec.output.dims[1];
-    int64_t most = block_bytes / (plan->depth * plan->point_count * (int64_t)sizeof(float));
-    most = rf_min(rf_max(most, BLOCK_TILES / 2), BLOCK_TILES);
-    plan->blocks = rf_div_ceil(plan->tile_count, most);
-    if (plan->blocks == 1 && plan->tile_count >= WORTH_HALVING && weight_bytes(plan) <= halved_bytes)
-        plan->blocks = 2;
-    if (plan->blocks > 1)
-        plan->blocks += plan->blocks % 2; /* most often it is two that share them */
+    plan->blocks = choose_blocks(plan);
     plan->block_tiles = rf_div_ceil(plan->tile_count, plan->blocks);
     plan->vectors = RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, outputs, plan->depth, &cycles);
     plan->row_tiles = RF_ISA_NAME(rf_tile_rows)(plan->vectors);
@@ -93,7 +139,6 @@ static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, 
 /* In the cycles of rf_tile_choose, of one vector product. */
 static const double input_cycles = 6.0, output_cycles = 6.5; /* of a vector of a point's inputs, or sums */
 static const double pack_cycles = 10;                       /* of a vector of a point's weights, packed in a run */
-static const double byte_cycles = 0.2;                      /* of weights that come from memory, while products are made */
 static const double gain = 0.92;           /* a tile must take less of a direct convolution's time */
 static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */
 enum {
@@ -108,11 +153,6 @@ static bool is_accurate(const rf_winograd_plan *plan)
            || plan->spec.input.dims[1] <= MOST_CHANNELS_6X6;
 }
 
-static double greater(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 /* Products of pairs of bfloat16 take half the time and read half the bytes. */
 static double direct_cycles(const rf_convolution_spec *spec)
 {
@@ -121,18 +161,14 @@ static double direct_cycles(const rf_convolution_spec *spec)
     double cycles, channels = (double)spec->input.dims[1];
     RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], 9 * spec->input.dims[1], &cycles);
     cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
-    return share * greater(cycles, byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
+    return share * (cycles + byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
 }
 
 static double tiled_cycles(const rf_winograd_plan *plan)
 {
-    double points = (double)plan->point_count, tiles = (double)plan->tile_count, sums;
+    double points = (double)plan->point_count, tiles = (double)plan->tile_count;
     double depth = (double)plan->depth, lanes = (double)(plan->panels * rf_winograd_panel(plan));
-    RF_ISA_NAME(rf_tile_choose)(plan->block_tiles, plan->spec.output.dims[1], plan->depth, &sums);
-    double products = points * depth * sums * (double)plan->blocks;
-    double weights = byte_cycles * points * depth * lanes * sizeof(float);
-    /* Among weights in bfloat16 these would be the largest by far, and drive the others out of the caches. */
-    double cycles = plan->spec.bfloat16 ? products + weights : greater(products, weights);
+    double cycles = blocks_cycles(plan, plan->blocks) + byte_cycles * points * depth * lanes * sizeof(float);
     if (!plan->spec.weights)
         cycles += pack_cycles * points * depth * lanes / RF_LANES;
     return cycles + points * tiles * (depth * input_cycles + lanes * output_cycles) / RF_LANES;
