@@ -36,9 +36,29 @@ static const struct {
     make_sized *make;
 } makers[] = {OTHER_SETS{"baseline", rf_make_winograd_sized_baseline}};
 
-enum { MAKERS = sizeof makers / sizeof *makers, SIZES = 4 };
+enum { MAKERS = sizeof makers / sizeof *makers };
 
-static const int sizes[SIZES] = {2, 4, 5, 6};
+/* What there is for an axis: outputs of a tile, for a kernel and a stride; how much rounding errors grow by each. */
+typedef struct scheme {
+    int kernel, stride, outputs;
+    double growth;
+} scheme;
+
+static const scheme schemes[] = {
+    {1, 1, 1, 1}, {3, 1, 2, 2.5}, {3, 1, 4, 6}, {3, 1, 5, 11}, {3, 1, 6, 17}, {3, 2, 2, 2.5}, {3, 2, 3, 2.5},
+    {3, 2, 4, 6}, {5, 1, 2, 6}, {5, 1, 3, 11}, {5, 1, 4, 17}, {7, 1, 2, 15}, {7, 1, 3, 20}, {7, 1, 4, 30},
+};
+
+enum { SCHEMES = sizeof schemes / sizeof *schemes };
+
+static const scheme *random_scheme(check_random *random, const rf_window *window)
+{
+    for (;;) {
+        const scheme *at = &schemes[check_between(random, 0, SCHEMES - 1)];
+        if (at->kernel == window->kernel && at->stride == window->stride)
+            return at;
+    }
+}
 
 static make_sized *maker_of(const char *isa)
 {
@@ -79,15 +99,17 @@ static double sum_at(const problem *p, const int64_t *index, double *magnitude)
     const rf_strided *input = &p->input.at;
     double sum = p->bias ? (double)p->bias[index[1]] : 0, factor = p->scale ? (double)p->scale[index[1]] : 1;
     *magnitude = fabs(sum);
+    const rf_window *down = &p->spec.windows[0], *across = &p->spec.windows[1];
+    const int64_t taps = down->kernel * across->kernel;
     for (int64_t c = 0; c < input->dims[1]; c++)
-        for (int tap = 0; tap < 9; tap++) {
-            int64_t y = index[2] - p->spec.windows[0].pad_begin + tap / 3;
-            int64_t x = index[3] - p->spec.windows[1].pad_begin + tap % 3;
+        for (int64_t tap = 0; tap < taps; tap++) {
+            int64_t y = index[2] * down->stride - down->pad_begin + tap / across->kernel;
+            int64_t x = index[3] * across->stride - across->pad_begin + tap % across->kernel;
             if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
                 continue;
             const int64_t from[] = {index[0], c, y, x};
-            int64_t weight = p->spec.reversed ? (c * p->output.at.dims[1] + index[1]) * 9 + 8 - tap
-                                              : (index[1] * input->dims[1] + c) * 9 + tap;
+            int64_t weight = p->spec.reversed ? (c * p->output.at.dims[1] + index[1]) * taps + taps - 1 - tap
+                                              : (index[1] * input->dims[1] + c) * taps + tap;
             double product = factor * check_float_at(p->spec.weights, weight)
                              * (double)p->input.data[check_offset(input, from)];
             sum += product;
@@ -119,12 +141,13 @@ static void expect_all(problem *p)
 
 static rf_window random_window(check_random *random, int64_t most)
 {
-    rf_window w = {.input = check_between(random, 1, most), .kernel = 3, .stride = 1, .dilation = 1};
-    w.pad_begin = check_between(random, 0, check_one_in(random, 10) ? 9 : 2);
-    w.pad_end = check_between(random, 0, 2);
-    if (w.input + w.pad_begin + w.pad_end < 3)
-        w.pad_end = 3 - w.input - w.pad_begin;
-    w.output = w.input + w.pad_begin + w.pad_end - 2;
+    const scheme *of = &schemes[check_between(random, 0, SCHEMES - 1)];
+    rf_window w = {.input = check_between(random, 1, most), .kernel = of->kernel, .stride = of->stride, .dilation = 1};
+    w.pad_begin = check_between(random, 0, check_one_in(random, 10) ? 9 : w.kernel - 1);
+    w.pad_end = check_between(random, 0, w.kernel - 1);
+    if (w.input + w.pad_begin + w.pad_end < w.kernel)
+        w.pad_end = w.kernel - w.input - w.pad_begin;
+    w.output = (w.input + w.pad_begin + w.pad_end - w.kernel) / w.stride + 1;
     return w;
 }
 
@@ -135,7 +158,9 @@ static problem random_problem(check_random *random)
     rf_convolution_spec *spec = &p.spec;
     int64_t most = check_one_in(random, 8) ? 70 : 16;
     for (int k = 0; k < 2; k++)
-        spec->windows[k] = random_window(random, most);
+        do
+            spec->windows[k] = random_window(random, most);
+        while (k == 1 && spec->windows[0].kernel == 1 && spec->windows[1].kernel == 1);
     const int64_t batch = check_between(random, 1, 3), channels = check_between(random, 1, most > 16 ? 9 : 70);
     const int64_t outputs = check_between(random, 1, most > 16 ? 20 : check_one_in(random, 3) ? 150 : 40);
     const int64_t in[] = {batch, channels, spec->windows[0].input, spec->windows[1].input};
@@ -149,7 +174,7 @@ static problem random_problem(check_random *random)
     if (check_one_in(random, 8) && p.input.inside[p.input.floats / 2])
         p.input.data[p.input.floats / 2] = NAN;
     check_buffer_protect(&p.input.buffer);
-    make_weights(random, &p, 9 * channels * outputs);
+    make_weights(random, &p, spec->windows[0].kernel * spec->windows[1].kernel * channels * outputs);
     p.bias = check_next(random) & 1 ? check_floats(random, outputs, false) : NULL;
     p.scale = check_one_in(random, 3) ? check_floats(random, outputs, false) : NULL;
     spec->reversed = check_one_in(random, 4);
@@ -177,25 +202,20 @@ static void problem_free(problem *p)
 
 /* ---- Results ------------------------------------------------------------------------------ */
 
-/* The rounding error of a tile's output grows with the largest products in the tile, its own
- * being small or not: in units of 2^-24 of them, for each size along an axis. */
-static double growth(const int outputs[2])
-{
-    static const double each[SIZES] = {2.5, 6, 11, 17};
-    double grown = 1;
-    for (int k = 0; k < 2; k++)
-        for (int i = 0; i < SIZES; i++)
-            grown *= sizes[i] == outputs[k] ? each[i] : 1;
-    return grown;
-}
-
-/* NaN must be where a sum sees one, and may be all over the tiles that do. */
-static void compare(check_random *random, const problem *p, const check_tensor *output, const int outputs[2],
+/*
+ * The rounding error of a tile's output grows with the largest products in the tile, its own being small or not: in
+ * units of 2^-24 of them. NaN must be where a sum sees one, and may be all over the tiles that do.
+ */
+static void compare(check_random *random, const problem *p, const check_tensor *output, double growth,
                     const char *isa, const char *algorithm)
 {
+    const rf_window *down = &p->spec.windows[0], *across = &p->spec.windows[1];
+    char name[64];
+    snprintf(name, sizeof name, "%dx%d/%dx%d %.12s", (int)down->kernel, (int)across->kernel, (int)down->stride,
+             (int)across->stride, algorithm);
     int64_t index[RF_MAX_RANK] = {0};
     size_t element = 0;
-    double error = growth(outputs) * ldexp(1, -24) * p->largest;
+    double error = 2 * growth * ldexp(1, -24) * p->largest;
     bool has_nan = false;
     do
         has_nan |= isnan(p->expected[element++]);
@@ -206,15 +226,18 @@ static void compare(check_random *random, const problem *p, const check_tensor *
         float got = output->data[check_offset(&output->at, index)];
         if (has_nan && isnan(got))
             continue;
-        check_near(got, check_map(x, p->spec.epilogue.map), check_map_bound(x, error, p->spec.epilogue.map), isa);
+        check_near(got, check_map(x, p->spec.epilogue.map), check_map_bound(x, error, p->spec.epilogue.map), name);
         if (p->spec.epilogue.map.function == RF_MAP_NONE)
-            check_note(random, isa, algorithm, fabs((double)got - x), p->largest);
+            check_note(random, isa, name, fabs((double)got - x), p->largest);
     } while (check_step(&p->output.at, index));
     check_tensor_gaps(output);
 }
 
-static void run_maker(check_random *random, const problem *p, const char *isa, make_sized *make, const int *outputs)
+static void run_maker(check_random *random, const problem *p, const char *isa, make_sized *make)
 {
+    const scheme *down = random_scheme(random, &p->spec.windows[0]);
+    const scheme *across = random_scheme(random, &p->spec.windows[1]);
+    const int outputs[2] = {down->outputs, across->outputs};
     rf_arena arena;
     rf_work work;
     rf_arena_init(&arena, NULL, 1 << 20);
@@ -230,7 +253,7 @@ static void run_maker(check_random *random, const problem *p, const char *isa, m
         void *data[3] = {p->input.data, i ? pieces.data : whole.data, p->residual.data};
         check_run(random, &work, data, i == 1);
     }
-    compare(random, p, &whole, outputs, isa, work.algorithm);
+    compare(random, p, &whole, down->growth * across->growth, isa, work.algorithm);
     check_tensor_same(&whole, &pieces);
     check_tensor_free(&whole);
     check_tensor_free(&pieces);
@@ -242,11 +265,9 @@ static void random_shapes(void **state)
     check_random *random = *state;
     for (int i = 0; i < check_cases(60); i++) {
         problem p = random_problem(random);
-        for (const rf_kernels *set = check_set(NULL); set; set = check_set(set)) {
-            const int outputs[2] = {sizes[check_between(random, 0, 3)], sizes[check_between(random, 0, 3)]};
+        for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
             if (maker_of(set->isa))
-                run_maker(random, &p, set->isa, maker_of(set->isa), outputs);
-        }
+                run_maker(random, &p, set->isa, maker_of(set->isa));
         problem_free(&p);
     }
 }
@@ -254,7 +275,6 @@ static void random_shapes(void **state)
 /* ---- Images of one size ------------------------------------------------------------------- */
 
 typedef struct layer {
-    int64_t channels, extent, outputs;
     float *data[2], *weights, *bias;
     rf_convolution_spec spec;
 } layer;
@@ -271,20 +291,38 @@ static float *normal_floats(check_random *random, int64_t count)
     return floats;
 }
 
-static layer make_layer(int64_t channels, int64_t extent, int64_t outputs)
+static rf_window centred(int64_t extent, int64_t kernel, int64_t stride)
+{
+    return (rf_window){extent, (extent - 1) / stride + 1, kernel, stride, 1, kernel / 2, kernel / 2};
+}
+
+/* Channels last. */
+static rf_strided image(int64_t channels, int64_t down, int64_t across)
+{
+    return (rf_strided){
+        .rank = 4, .dims = {1, channels, down, across},
+        .strides = {down * across * channels, 1, across * channels, channels},
+    };
+}
+
+static layer make_windowed(int64_t channels, int64_t outputs, rf_window down, rf_window across)
 {
     check_random random = {.state = 1};
-    const rf_window window = {extent, extent, 3, 1, 1, 1, 1};
-    layer made = {.channels = channels, .extent = extent, .outputs = outputs};
-    made.data[0] = normal_floats(&random, channels * extent * extent);
-    made.data[1] = normal_floats(&random, outputs * extent * extent);
-    made.weights = normal_floats(&random, 9 * channels * outputs);
+    layer made = {.data = {NULL}};
+    made.data[0] = normal_floats(&random, channels * down.input * across.input);
+    made.data[1] = normal_floats(&random, outputs * down.output * across.output);
+    made.weights = normal_floats(&random, down.kernel * across.kernel * channels * outputs);
     made.bias = normal_floats(&random, outputs);
     made.spec = (rf_convolution_spec){
-        .axes = 2, .windows = {window, window}, .groups = 1, .weights = made.weights, .bias = made.bias,
-        .input = check_image(channels, extent), .output = check_image(outputs, extent),
+        .axes = 2, .windows = {down, across}, .groups = 1, .weights = made.weights, .bias = made.bias,
+        .input = image(channels, down.input, across.input), .output = image(outputs, down.output, across.output),
     };
     return made;
+}
+
+static layer make_layer(int64_t channels, int64_t extent, int64_t outputs)
+{
+    return make_windowed(channels, outputs, centred(extent, 3, 1), centred(extent, 3, 1));
 }
 
 static void layer_free(layer *of)
@@ -340,45 +378,76 @@ static error_sizes error_of(layer *of, const double *expected, const rf_kernels 
     return error;
 }
 
+/* Two schemes of one kernel and stride, or of a kernel along one axis only. */
+static bool is_pair(const scheme *down, const scheme *across)
+{
+    if (down->kernel == 1 || across->kernel == 1)
+        return down->kernel != across->kernel && down->kernel == 1;
+    return down->kernel == across->kernel && down->stride == across->stride;
+}
+
+/* Those that are used where there are more than 256 channels, and those that aren't. */
 static void small_errors(void **state)
 {
     (void)state;
-    layer of = make_layer(64, 30, 32);
-    double *expected = sums_of(&of);
-    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
-        for (int i = 0; i < SIZES; i++) {
-            const int outputs[2] = {sizes[i], sizes[i]};
-            assert_true(error_of(&of, expected, set, outputs).of_largest < 2e-5);
-        }
-    free(expected);
-    layer_free(&of);
+    for (int i = 0; i < SCHEMES * SCHEMES; i++) {
+        const scheme *down = &schemes[i / SCHEMES], *across = &schemes[i % SCHEMES];
+        if (!is_pair(down, across) || (down->kernel != 1 && down->outputs != across->outputs))
+            continue;
+        layer of = make_windowed(64, 32, centred(30, down->kernel, down->stride),
+                                 centred(30, across->kernel, across->stride));
+        const int outputs[2] = {down->outputs, across->outputs};
+        double *expected = sums_of(&of), most = down->growth * across->growth > 17 * 17 ? 1e-3 : 2e-5;
+        for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+            assert_true(error_of(&of, expected, set, outputs).of_largest < most);
+        free(expected);
+        layer_free(&of);
+    }
 }
 
 static void print_errors(const char *isa, int64_t channels, const char *tile, error_sizes error)
 {
-    printf("%-9s %4d  %-6s  %8.1e  %8.1e  %8.1e\n", isa, (int)channels, tile, error.rms, error.most,
+    printf("%-9s %4d  %-16s  %8.1e  %8.1e  %8.1e\n", isa, (int)channels, tile, error.rms, error.most,
            error.of_largest);
 }
 
-/* A table for tiles of all sizes, and for the sum of products that they are compared with. */
+/* Of tiles of all sizes for one kernel, and of the sum of products that they are compared with. */
+static void accuracy_of(const rf_kernels *kernels, int64_t channels, const scheme *down, const scheme *across)
+{
+    layer of = make_windowed(channels, 32, centred(30, down->kernel, down->stride),
+                             centred(30, across->kernel, across->stride));
+    double *expected = sums_of(&of);
+    char tile[32];
+    snprintf(tile, sizeof tile, "%dx%d/%d direct", down->kernel, across->kernel, across->stride);
+    of.spec.exact = true;
+    print_errors(kernels->isa, channels, tile, error_of(&of, expected, kernels, NULL));
+    of.spec.exact = false;
+    for (int i = 0; i < SCHEMES * SCHEMES; i++) {
+        const scheme *each = &schemes[i / SCHEMES], *other = &schemes[i % SCHEMES];
+        const int outputs[2] = {each->outputs, other->outputs};
+        if (each->kernel != down->kernel || other->kernel != across->kernel || each->stride != down->stride
+            || other->stride != across->stride)
+            continue;
+        snprintf(tile, sizeof tile, "%dx%d/%d %dx%d", down->kernel, across->kernel, across->stride, outputs[0],
+                 outputs[1]);
+        print_errors(kernels->isa, channels, tile, error_of(&of, expected, kernels, outputs));
+    }
+    free(expected);
+    layer_free(&of);
+}
+
 static void accuracy(const rf_kernels *kernels)
 {
-    printf("%-9s %4s  %-6s  %8s  %8s  %8s\n", "set", "ch.", "tile", "rms/RMS", "max/RMS", "max/max");
-    for (int64_t channels = 64; channels <= 256; channels *= 4) {
-        layer of = make_layer(channels, 30, 32);
-        double *expected = sums_of(&of);
-        of.spec.exact = true;
-        print_errors(kernels->isa, channels, "direct", error_of(&of, expected, kernels, NULL));
-        of.spec.exact = false;
-        for (int i = 0; i < SIZES * SIZES; i++) {
-            const int outputs[2] = {sizes[i / SIZES], sizes[i % SIZES]};
-            char tile[16];
-            snprintf(tile, sizeof tile, "%dx%d", outputs[0], outputs[1]);
-            print_errors(kernels->isa, channels, tile, error_of(&of, expected, kernels, outputs));
+    printf("%-9s %4s  %-16s  %8s  %8s  %8s\n", "set", "ch.", "kernel, tile", "rms/RMS", "max/RMS", "max/max");
+    for (int64_t channels = 64; channels <= 256; channels *= 4)
+        for (int i = 0; i < SCHEMES * SCHEMES; i++) {
+            const scheme *down = &schemes[i / SCHEMES], *across = &schemes[i % SCHEMES];
+            bool first = is_pair(down, across) && (down == schemes || down[-1].kernel != down->kernel
+                                                   || down[-1].stride != down->stride)
+                         && (across[-1].kernel != across->kernel || across[-1].stride != across->stride);
+            if (first)
+                accuracy_of(kernels, channels, down, across);
         }
-        free(expected);
-        layer_free(&of);
-    }
 }
 
 /* ---- The choice --------------------------------------------------------------------------- */
@@ -392,6 +461,20 @@ static bool chooses_winograd(const rf_kernels *kernels, const rf_convolution_spe
     bool chosen = strncmp(work.algorithm, "Winograd", 8) == 0;
     rf_arena_release(&arena);
     return chosen;
+}
+
+/* Where other kernels than 3x3 are as large. */
+static void choice_of_kernels(void **state)
+{
+    (void)state;
+    static const int windows[][3] = {{5, 5, 1}, {7, 7, 1}, {1, 7, 1}, {7, 1, 1}, {1, 3, 1}, {3, 5, 1}};
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+        for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+            layer of = make_windowed(128, 128, centred(28, windows[i][0], windows[i][2]),
+                                     centred(28, windows[i][1], windows[i][2]));
+            assert_true(chooses_winograd(set, &of.spec));
+            layer_free(&of);
+        }
 }
 
 static void choice(void **state)
@@ -413,20 +496,27 @@ static void choice(void **state)
 
 /* ---- Measurements ------------------------------------------------------------------------- */
 
-static const int64_t shapes[][3] = {
-    {64, 56, 64}, {128, 28, 128}, {256, 14, 256}, {512, 7, 512}, {64, 224, 64}, {128, 112, 128},
-    {256, 56, 256}, {512, 28, 512}, {512, 14, 512}, {16, 54, 64}, {32, 27, 128}, {48, 13, 192},
-    {64, 13, 256}, {96, 35, 96}, {192, 17, 192}, {32, 149, 64}, {16, 32, 16}, {32, 14, 32},
+/* Channels, extent, outputs, kernel down and across, stride. */
+static const int64_t shapes[][6] = {
+    {64, 56, 64, 3, 3, 1}, {128, 28, 128, 3, 3, 1}, {256, 14, 256, 3, 3, 1}, {512, 7, 512, 3, 3, 1},
+    {64, 224, 64, 3, 3, 1}, {128, 112, 128, 3, 3, 1}, {256, 56, 256, 3, 3, 1}, {512, 28, 512, 3, 3, 1},
+    {512, 14, 512, 3, 3, 1}, {16, 54, 64, 3, 3, 1}, {32, 27, 128, 3, 3, 1}, {48, 13, 192, 3, 3, 1},
+    {64, 13, 256, 3, 3, 1}, {96, 35, 96, 3, 3, 1}, {192, 17, 192, 3, 3, 1}, {32, 149, 64, 3, 3, 1},
+    {16, 32, 16, 3, 3, 1}, {32, 14, 32, 3, 3, 1}, {64, 27, 192, 5, 5, 1}, {48, 35, 64, 5, 5, 1},
+    {192, 17, 192, 1, 7, 1}, {192, 17, 192, 7, 1, 1}, {384, 8, 384, 1, 3, 1}, {64, 28, 64, 7, 7, 1},
+    {128, 56, 128, 3, 3, 2}, {256, 28, 256, 3, 3, 2}, {512, 14, 512, 3, 3, 2},
 };
 
 static void measure(const rf_kernels *kernels, const int64_t *shape)
 {
-    char name[48];
-    snprintf(name, sizeof name, "%dx%dx%d to %d", (int)shape[0], (int)shape[1], (int)shape[1], (int)shape[2]);
+    char name[64];
+    snprintf(name, sizeof name, "%dx%dx%d to %d, %dx%d/%d", (int)shape[0], (int)shape[1], (int)shape[1], (int)shape[2],
+             (int)shape[3], (int)shape[4], (int)shape[5]);
     if (!check_wanted(name))
         return;
-    layer of = make_layer(shape[0], shape[1], shape[2]);
-    double flops = 18.0 * (double)(shape[0] * shape[1] * shape[1] * shape[2]), rates[2];
+    const rf_window down = centred(shape[1], shape[3], shape[5]), across = centred(shape[1], shape[4], shape[5]);
+    layer of = make_windowed(shape[0], shape[2], down, across);
+    double flops = 2.0 * (double)(shape[0] * shape[2] * shape[3] * shape[4] * down.output * across.output), rates[2];
     const char *algorithm = "";
     for (int i = 0; i < 2; i++) {
         rf_arena arena;
@@ -438,7 +528,7 @@ static void measure(const rf_kernels *kernels, const int64_t *shape)
         algorithm = work.algorithm;
         rf_arena_release(&arena);
     }
-    printf("%-9s %-18s: direct %6.1f, chosen %6.1f effective GFLOP/s, %5.2f  %s\n", kernels->isa, name, rates[0],
+    printf("%-9s %-26s: direct %6.1f, chosen %6.1f effective GFLOP/s, %5.2f  %s\n", kernels->isa, name, rates[0],
            rates[1], rates[1] / rates[0], algorithm);
     layer_free(&of);
 }
@@ -453,7 +543,8 @@ int main(int argc, char **argv)
 {
     static const check_program program = {
         .name = "winograd",
-        .tests = {{"random_shapes", random_shapes}, {"small_errors", small_errors}, {"choice", choice}},
+        .tests = {{"random_shapes", random_shapes}, {"small_errors", small_errors}, {"choice", choice},
+                  {"choice_of_kernels", choice_of_kernels}},
         .bench = bench,
         .accuracy = accuracy,
     };

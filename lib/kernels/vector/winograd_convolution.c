@@ -23,11 +23,9 @@ static bool can_do(const rf_convolution_spec *spec)
 {
     if (spec->exact || spec->transposed || spec->groups != 1 || spec->axes != 2)
         return false;
-    for (int k = 0; k < 2; k++) {
-        const rf_window *window = &spec->windows[k];
-        if (window->kernel != 3 || window->stride != 1 || window->dilation != 1)
-            return false;
-    }
+    const int64_t kernels[2] = {spec->windows[0].kernel, spec->windows[1].kernel};
+    if (kernels[0] > RF_WINOGRAD_TAPS || kernels[1] > RF_WINOGRAD_TAPS || (kernels[0] == 1 && kernels[1] == 1))
+        return false;
     if (spec->input.strides[1] != 1 || spec->output.strides[1] != 1)
         return false;
     if (spec->epilogue.residual && spec->residual.strides[1] != 1)
@@ -38,16 +36,30 @@ static bool can_do(const rf_convolution_spec *spec)
     return true;
 }
 
+static int64_t taps_of(const rf_convolution_spec *spec)
+{
+    return spec->windows[0].kernel * spec->windows[1].kernel;
+}
+
 /* ---- The plan of a tile ------------------------------------------------------------------- */
+
+static bool suits(int scheme, const rf_window *window)
+{
+    const rf_winograd_scheme *of = &rf_winograd_schemes[scheme];
+    return of->kernel == window->kernel && of->stride == window->stride
+           && (window->dilation == 1 || window->kernel == 1);
+}
 
 static bool set_tiles(rf_winograd_plan *plan)
 {
     const rf_strided *output = &plan->spec.output;
     plan->point_count = 1;
+    plan->taps = taps_of(&plan->spec);
     plan->tile_count = output->dims[0];
     for (int k = 0; k < 2; k++) {
-        plan->outputs[k] = rf_winograd_outputs[plan->sizes[k]];
-        plan->points[k] = plan->outputs[k] + 2;
+        const rf_winograd_scheme *scheme = &rf_winograd_schemes[plan->schemes[k]];
+        plan->outputs[k] = scheme->outputs;
+        plan->points[k] = scheme->points;
         plan->point_count *= plan->points[k];
         plan->tiles[k] = rf_div_ceil(output->dims[k + 2], plan->outputs[k]);
         if (!rf_checked_mul(plan->tile_count, plan->tiles[k], &plan->tile_count))
@@ -126,7 +138,9 @@ static void set_blocks(rf_winograd_plan *plan)
 
 static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, int down, int across)
 {
-    *plan = (rf_winograd_plan){.spec = *spec, .sizes = {down, across}};
+    *plan = (rf_winograd_plan){.spec = *spec, .schemes = {down, across}};
+    if (!suits(down, &spec->windows[0]) || !suits(across, &spec->windows[1]))
+        return false;
     plan->depth = rf_div_ceil(spec->input.dims[1], RF_LANES) * RF_LANES;
     if (plan->depth > INT32_MAX || !set_tiles(plan))
         return false;
@@ -143,14 +157,15 @@ static const double gain = 0.92;           /* a tile must take less of a direct 
 static const double least_products = 2e6;  /* below this a direct convolution is fast enough, and exact */
 enum {
     LEAST_CHANNELS = 16,
-    MOST_CHANNELS_6X6 = 256, /* beyond it, its error exceeds 2e-5 of the largest output */
+    MOST_POINTS = 64,
+    MOST_CHANNELS = 256,     /* of so many points: beyond it, the error exceeds 2e-5 of the largest output */
     GRAIN_PANELS = 4         /* make good for transforming a block's inputs once more */
 };
 
 static bool is_accurate(const rf_winograd_plan *plan)
 {
-    return plan->point_count < RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS
-           || plan->spec.input.dims[1] <= MOST_CHANNELS_6X6;
+    return plan->point_count < MOST_POINTS
+           || (plan->point_count == MOST_POINTS && plan->spec.input.dims[1] <= MOST_CHANNELS);
 }
 
 /* Products of pairs of bfloat16 take half the time and read half the bytes. */
@@ -158,10 +173,11 @@ static double direct_cycles(const rf_convolution_spec *spec)
 {
     const double share = spec->bfloat16 ? 0.5 : 1;
     const rf_strided *output = &spec->output;
-    double cycles, channels = (double)spec->input.dims[1];
-    RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], 9 * spec->input.dims[1], &cycles);
-    cycles *= 9 * channels * (double)output->dims[0] * (double)output->dims[2];
-    return share * (cycles + byte_cycles * 9 * channels * (double)output->dims[1] * sizeof(float));
+    const int64_t depth = taps_of(spec) * spec->input.dims[1];
+    double cycles;
+    RF_ISA_NAME(rf_tile_choose)(output->dims[3], output->dims[1], depth, &cycles);
+    cycles *= (double)output->dims[0] * (double)output->dims[2];
+    return share * (double)depth * (cycles + byte_cycles * (double)output->dims[1] * sizeof(float));
 }
 
 static double tiled_cycles(const rf_winograd_plan *plan)
@@ -176,7 +192,7 @@ static double tiled_cycles(const rf_winograd_plan *plan)
 
 static bool is_large(const rf_convolution_spec *spec)
 {
-    double products = 9 * (double)spec->input.dims[1];
+    double products = (double)taps_of(spec) * (double)spec->input.dims[1];
     for (int k = 0; k < 4; k++)
         products *= (double)spec->output.dims[k];
     return products >= least_products && spec->input.dims[1] >= LEAST_CHANNELS
@@ -189,8 +205,8 @@ static bool choose(const rf_convolution_spec *spec, int best[2])
     bool found = false;
     if (!is_large(spec))
         return false;
-    for (int down = 0; down < RF_WINOGRAD_SIZES; down++)
-        for (int across = 0; across < RF_WINOGRAD_SIZES; across++) {
+    for (int down = 0; down < RF_WINOGRAD_SCHEMES; down++)
+        for (int across = 0; across < RF_WINOGRAD_SCHEMES; across++) {
             rf_winograd_plan plan;
             if (!plan_tiles(&plan, spec, down, across) || !is_accurate(&plan))
                 continue;
@@ -212,17 +228,21 @@ static bool choose(const rf_convolution_spec *spec, int best[2])
         "Winograd " #down "x" #across ", 1 vector", "Winograd " #down "x" #across ", 2 vectors",   \
         "Winograd " #down "x" #across ", 3 vectors", "Winograd " #down "x" #across ", 4 vectors"   \
     }
-#define ACROSS(down) {VECTORS(down, 2), VECTORS(down, 4), VECTORS(down, 5), VECTORS(down, 6)}
+#define ACROSS(down)                                                                               \
+    {                                                                                              \
+        VECTORS(down, 1), VECTORS(down, 2), VECTORS(down, 3), VECTORS(down, 4), VECTORS(down, 5),  \
+            VECTORS(down, 6)                                                                       \
+    }
 
-static const char *const names[RF_WINOGRAD_SIZES][RF_WINOGRAD_SIZES][RF_TILE_MAX_VECTORS] = {
-    ACROSS(2), ACROSS(4), ACROSS(5), ACROSS(6),
+static const char *const names[RF_WINOGRAD_OUTPUTS][RF_WINOGRAD_OUTPUTS][RF_TILE_MAX_VECTORS] = {
+    ACROSS(1), ACROSS(2), ACROSS(3), ACROSS(4), ACROSS(5), ACROSS(6),
 };
 
 static bool set_work(const rf_winograd_plan *plan, rf_work *work)
 {
     int64_t lanes = plan->panels * rf_winograd_panel(plan), units;
     uint64_t floats, bytes, scratch;
-    *work = (rf_work){.algorithm = names[plan->sizes[0]][plan->sizes[1]][plan->vectors - 1], .plan = plan,
+    *work = (rf_work){.algorithm = names[plan->outputs[0] - 1][plan->outputs[1] - 1][plan->vectors - 1], .plan = plan,
                       .run = RF_ISA_NAME(rf_winograd_run),
                       .unpacked = {plan->spec.weights, plan->spec.bias}, .pack = RF_ISA_NAME(rf_winograd_pack)};
     if (!rf_checked_mul(plan->depth * plan->point_count, lanes, &floats)
@@ -249,39 +269,41 @@ static bool make(const rf_convolution_spec *spec, int down, int across, rf_arena
     return plan && plan_tiles(plan, spec, down, across) && set_work(plan, work);
 }
 
-static int size_of(int outputs)
+/* RF_WINOGRAD_SCHEMES where there is none. */
+static int scheme_of(const rf_window *window, int outputs)
 {
-    int size = 0;
-    while (size < RF_WINOGRAD_SIZES && rf_winograd_outputs[size] != outputs)
-        size++;
-    return size;
+    int scheme = 0;
+    while (scheme < RF_WINOGRAD_SCHEMES
+           && !(suits(scheme, window) && rf_winograd_schemes[scheme].outputs == outputs))
+        scheme++;
+    return scheme;
 }
 
 bool RF_ISA_NAME(rf_make_winograd_sized)(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena,
                                          rf_work *work)
 {
-    int down = size_of(outputs[0]), across = size_of(outputs[1]);
-    return down < RF_WINOGRAD_SIZES && across < RF_WINOGRAD_SIZES && can_do(spec)
+    int down = scheme_of(&spec->windows[0], outputs[0]), across = scheme_of(&spec->windows[1], outputs[1]);
+    return down < RF_WINOGRAD_SCHEMES && across < RF_WINOGRAD_SCHEMES && can_do(spec)
            && make(spec, down, across, arena, work);
 }
 
 bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
-    int sizes[2];
-    return can_do(spec) && choose(spec, sizes) && make(spec, sizes[0], sizes[1], arena, work);
+    int schemes[2];
+    return can_do(spec) && choose(spec, schemes) && make(spec, schemes[0], schemes[1], arena, work);
 }
 
 bool RF_ISA_NAME(rf_make_winograd_candidate)(const rf_convolution_spec *spec, int32_t number, rf_arena *arena,
                                              rf_work *work)
 {
-    static const int sizes[RF_WINOGRAD_CANDIDATES][2] = {
-        {3, 3}, {1, 1}, {2, 2}, {1, 3}, {3, 1}, {2, 3}, {3, 2}, {1, 2},
-        {2, 1}, {0, 0}, {0, 1}, {1, 0}, {0, 3}, {3, 0}, {0, 2}, {2, 0},
-    };
     if (number < 0 || number >= RF_WINOGRAD_CANDIDATES || !can_do(spec) || !is_large(spec))
         return false;
-    const int *size = sizes[number];
-    rf_winograd_plan plan;
-    return plan_tiles(&plan, spec, size[0], size[1]) && is_accurate(&plan)
-           && make(spec, size[0], size[1], arena, work);
+    for (int down = RF_WINOGRAD_SCHEMES - 1; down >= 0; down--)
+        for (int across = RF_WINOGRAD_SCHEMES - 1; across >= 0; across--) {
+            rf_winograd_plan plan;
+            if (suits(down, &spec->windows[0]) && suits(across, &spec->windows[1]) && number-- == 0)
+                return plan_tiles(&plan, spec, down, across) && is_accurate(&plan)
+                       && make(spec, down, across, arena, work);
+        }
+    return false;
 }

@@ -14,9 +14,9 @@
 #include "kernels/vector/transpose.h"
 
 enum {
-    TAPS = 9,
     CHANNELS = 16,          /* read together for each output channel: whole vectors of taps */
-    RUN = CHANNELS * TAPS,
+    SIDE = RF_WINOGRAD_TAPS, /* taps along an axis, at most */
+    MOST_TAPS = SIDE * SIDE,
     LANES = RF_TILE_MAX_VECTORS * RF_LANES,
     HALF = RF_LANES / 2
 };
@@ -30,61 +30,63 @@ typedef struct packing {
     const char *weights;           /* of the panel's first output channel, at any alignment; reversed: all */
     int64_t first, outputs, lanes; /* output channels of the panel */
     float *to;
-    double matrix[2][RF_WINOGRAD_POINTS][3];
+    double matrix[2][RF_WINOGRAD_POINTS][SIDE];
     double factors[LANES];
-    rf_vec taps[RUN][RF_TILE_MAX_VECTORS]; /* of some input channels, lane by lane */
+    rf_vec taps[CHANNELS * MOST_TAPS]; /* of some input channels and a vector of output channels */
 } packing;
 
 /* ---- Reading ---------------------------------------------------------------------------- */
 
 static const char *weights_at(const packing *at, int64_t lane, int64_t element)
 {
-    return at->weights + (lane * at->plan->spec.input.dims[1] * TAPS + element) * (int64_t)sizeof(float);
+    return at->weights + (lane * at->plan->spec.input.dims[1] * at->plan->taps + element) * (int64_t)sizeof(float);
 }
 
 /* The same where weights are [C_in, C_out, taps] and taps go from the last to the first. */
 static const char *reversed_at(const packing *at, int64_t lane, int64_t element)
 {
-    int64_t row = element / TAPS * at->plan->spec.output.dims[1] + at->first + lane;
-    return at->weights + (row * TAPS + TAPS - 1 - element % TAPS) * (int64_t)sizeof(float);
+    const int64_t taps = at->plan->taps;
+    int64_t row = element / taps * at->plan->spec.output.dims[1] + at->first + lane;
+    return at->weights + (row * taps + taps - 1 - element % taps) * (int64_t)sizeof(float);
 }
 
-/* A vector of output channels by a vector of taps. */
-static void read_block(packing *at, int64_t element, int64_t row, int64_t v)
+/* A vector of output channels from `lane` on by a vector of taps. */
+static void read_block(packing *at, int64_t element, int64_t row, int64_t lane)
 {
-    int64_t outputs = rf_min(at->outputs - v * RF_LANES, RF_LANES);
+    const int64_t outputs = rf_min(at->outputs - lane, RF_LANES), run = CHANNELS * at->plan->taps;
     rf_vec rows[RF_LANES];
     for (int64_t r = 0; r < outputs; r++) {
-        const char *from = weights_at(at, v * RF_LANES + r, element + row);
+        const char *from = weights_at(at, lane + r, element + row);
         memcpy(&rows[r], from, sizeof rows[r]);
-        __builtin_prefetch(from + RUN * sizeof(float));
+        __builtin_prefetch(from + run * (int64_t)sizeof(float));
     }
     for (int64_t r = outputs; r < RF_LANES; r++)
         rows[r] = (rf_vec){0};
     rf_transpose(rows);
     for (int r = 0; r < RF_LANES; r++)
-        at->taps[row + r][v] = rows[r];
+        at->taps[row + r] = rows[r];
 }
 
-/* One tap of all output channels. */
-static void read_row(packing *at, int64_t element, int64_t row)
+/* One tap of them. */
+static void read_row(packing *at, int64_t element, int64_t row, int64_t lane)
 {
-    float lanes[LANES] = {0};
-    bool reversed = at->plan->spec.reversed;
-    for (int64_t lane = 0; lane < at->outputs; lane++)
-        memcpy(lanes + lane, reversed ? reversed_at(at, lane, element + row) : weights_at(at, lane, element + row),
+    const int64_t outputs = rf_min(at->outputs - lane, RF_LANES);
+    const bool reversed = at->plan->spec.reversed;
+    float lanes[RF_LANES] = {0};
+    for (int64_t r = 0; r < outputs; r++)
+        memcpy(lanes + r, reversed ? reversed_at(at, lane + r, element + row) : weights_at(at, lane + r, element + row),
                sizeof *lanes);
-    memcpy(at->taps[row], lanes, sizeof lanes);
+    at->taps[row] = rf_load(lanes);
 }
 
-static void read_channels(packing *at, int64_t begin, int64_t end)
+static void read_channels(packing *at, int64_t begin, int64_t end, int64_t lane)
 {
-    int64_t rows = (end - begin) * TAPS, whole = at->plan->spec.reversed ? 0 : rows / RF_LANES * RF_LANES;
-    for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
-        for (int64_t row = 0; row < whole; row += RF_LANES)
-            read_block(at, begin * TAPS, row, v);
+    const int64_t taps = at->plan->taps;
+    int64_t rows = (end - begin) * taps, whole = at->plan->spec.reversed ? 0 : rows / RF_LANES * RF_LANES;
+    for (int64_t row = 0; row < whole; row += RF_LANES)
+        read_block(at, begin * taps, row, lane);
     for (int64_t row = whole; row < rows; row++)
-        read_row(at, begin * TAPS, row);
+        read_row(at, begin * taps, row, lane);
 }
 
 /* ---- Transforming ----------------------------------------------------------------------- */
@@ -103,41 +105,39 @@ static rf_vec narrow(doubles a, doubles b)
 }
 #endif
 
-RF_INLINE doubles mix(const double factors[3], doubles a, doubles b, doubles c)
+/* The sum of taps, each some vectors after the one before it, by their factors. */
+RF_INLINE doubles mix(const double *factors, const doubles *taps, const int step, const int count)
 {
-    return factors[0] * a + factors[1] * b + factors[2] * c;
+    doubles sum = factors[0] * taps[0];
+    for (int i = 1; i < count; i++)
+        sum += factors[i] * taps[i * step];
+    return sum;
 }
 
 /* The halves of the taps of one input channel and a vector of output channels. */
-static void widen(const packing *at, int64_t row, int64_t v, doubles taps[2][TAPS])
+RF_INLINE void widen(const packing *at, int64_t row, int64_t lane, doubles taps[2][MOST_TAPS], const int count)
 {
     for (int h = 0; h < 2; h++) {
         doubles factors;
-        memcpy(&factors, at->factors + v * RF_LANES + h * HALF, sizeof factors);
-        for (int tap = 0; tap < TAPS; tap++) {
-            const half_vector *half = (const half_vector *)&at->taps[row + tap][v] + h;
+        memcpy(&factors, at->factors + lane + h * HALF, sizeof factors);
+        for (int tap = 0; tap < count; tap++) {
+            const half_vector *half = (const half_vector *)&at->taps[row + tap] + h;
             taps[h][tap] = factors * __builtin_convertvector(*half, doubles);
         }
     }
 }
 
-static void transform(const packing *at, int64_t row, int64_t v, float *to)
+RF_INLINE void transform(const packing *at, int64_t row, int64_t lane, float *to, const int down, const int across)
 {
     const rf_winograd_plan *plan = at->plan;
-    doubles taps[2][TAPS];
-    widen(at, row, v, taps);
+    doubles taps[2][MOST_TAPS], rows[2][SIDE];
+    widen(at, row, lane, taps, down * across);
     for (int64_t y = 0; y < plan->points[0]; y++) {
-        const double *down = at->matrix[0][y];
-        doubles rows[2][3];
-        RF_UNROLL
-        for (int x = 0; x < 3; x++) {
-            rows[0][x] = mix(down, taps[0][x], taps[0][x + 3], taps[0][x + 6]);
-            rows[1][x] = mix(down, taps[1][x], taps[1][x + 3], taps[1][x + 6]);
-        }
+        for (int x = 0; x < across; x++)
+            for (int h = 0; h < 2; h++)
+                rows[h][x] = mix(at->matrix[0][y], taps[h] + x, across, down);
         for (int64_t x = 0; x < plan->points[1]; x++, to += plan->depth * at->lanes) {
-            const double *across = at->matrix[1][x];
-            doubles a = mix(across, rows[0][0], rows[0][1], rows[0][2]);
-            doubles b = mix(across, rows[1][0], rows[1][1], rows[1][2]);
+            doubles a = mix(at->matrix[1][x], rows[0], 1, across), b = mix(at->matrix[1][x], rows[1], 1, across);
             if (at->near)
                 rf_store(to, RF_NARROW(a, b));
             else
@@ -146,15 +146,27 @@ static void transform(const packing *at, int64_t row, int64_t v, float *to)
     }
 }
 
+/* The most frequent kernel has code of its own. */
+static void transform_channel(const packing *at, int64_t row, int64_t lane, float *to)
+{
+    const rf_window *windows = at->plan->spec.windows;
+    const int down = (int)windows[0].kernel, across = (int)windows[1].kernel;
+    if (down == 3 && across == 3)
+        transform(at, row, lane, to, 3, 3);
+    else
+        transform(at, row, lane, to, down, across);
+}
+
 static void pack_channels(packing *at)
 {
     int64_t channels = at->plan->spec.input.dims[1];
     for (int64_t begin = 0; begin < channels; begin += CHANNELS) {
         int64_t end = rf_min(begin + CHANNELS, channels);
-        read_channels(at, begin, end);
-        for (int64_t c = begin; c < end; c++)
-            for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
-                transform(at, (c - begin) * TAPS, v, at->to + c * at->lanes + v * RF_LANES);
+        for (int64_t lane = 0; lane < at->lanes; lane += RF_LANES) {
+            read_channels(at, begin, end, lane);
+            for (int64_t c = begin; c < end; c++)
+                transform_channel(at, (c - begin) * at->plan->taps, lane, at->to + c * at->lanes + lane);
+        }
     }
 }
 
@@ -198,7 +210,7 @@ void RF_ISA_NAME(rf_winograd_pack_part)(const void *given, const rf_unpacked *fr
     packing at;
     at.plan = plan;
     for (int k = 0; k < 2; k++)
-        RF_ISA_NAME(rf_winograd_kernel_matrix)(plan->sizes[k], at.matrix[k]);
+        RF_ISA_NAME(rf_winograd_kernel_matrix)(plan->schemes[k], at.matrix[k]);
     if (panel == 0)
         memset(zeros, 0, (size_t)plan->zeros * sizeof *zeros);
     set_panel(&at, from, (int64_t)panel, packed);

@@ -8,7 +8,8 @@
 
 typedef struct rf_winograd_plan {
     rf_convolution_spec spec; /* two axes */
-    int sizes[2];           /* of tiles along each axis: indices of rf_winograd_outputs */
+    int schemes[2];         /* along each axis: indices of rf_winograd_schemes */
+    int64_t taps;           /* of the kernel */
     int64_t outputs[2];     /* of a tile along each axis */
     int64_t points[2], point_count;
     int64_t tiles[2];       /* along each axis */

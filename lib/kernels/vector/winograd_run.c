@@ -63,8 +63,9 @@ static void find_pixels(const block *at, place of, const float **pixels)
     const rf_strided *input = &plan->spec.input;
     const float *image = (const float *)at->call->data[0] + of.image * input->strides[0];
     const float *zeros = zeros_of(plan, at->call);
-    int64_t top = of.first[0] - plan->spec.windows[0].pad_begin;
-    int64_t left = of.first[1] - plan->spec.windows[1].pad_begin;
+    const rf_window *windows = plan->spec.windows;
+    int64_t top = of.first[0] * windows[0].stride - windows[0].pad_begin;
+    int64_t left = of.first[1] * windows[1].stride - windows[1].pad_begin;
     for (int64_t y = 0; y < plan->points[0]; y++, pixels += RF_WINOGRAD_POINTS) {
         bool inside = top + y >= 0 && top + y < input->dims[2];
         int64_t row = inside ? (top + y) * input->strides[2] : 0;
@@ -90,8 +91,8 @@ static void copy_last(const rf_winograd_plan *plan, const float **pixels, int64_
 static void transform_tile(const block *at, int64_t number, float *to, int64_t rows)
 {
     const rf_winograd_plan *plan = at->plan;
-    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[0]];
-    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[1]];
+    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[0]];
+    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[1]];
     const float *pixels[RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS];
     int64_t channels = plan->spec.input.dims[1], c = 0;
     rf_winograd_grid grid;
@@ -171,8 +172,8 @@ static rf_winograd_store store_at(const block *at, place of, int64_t channel)
 static void transform_sums(const block *at, int64_t panel)
 {
     const rf_winograd_plan *plan = at->plan;
-    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[0]];
-    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->sizes[1]];
+    const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[0]];
+    const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[1]];
     int64_t outputs = rf_winograd_panel_outputs(plan, panel);
     const float *sums = at->sums;
     rf_winograd_grid grid;

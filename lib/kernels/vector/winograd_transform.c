@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels/vector/winograd_transform.h"
 
-/* Finite points are 0, where `zero` says so, and +-p[k]. */
+enum { PAIRS = 4, LEAST_POINTS = 3 };
+
+/* Finite points are 0, where `zero` says so, and +-p[k]; infinity is one more. */
 typedef struct points {
-    int outputs, pairs, zero;
-    float p[3];
-    float powers[3][RF_WINOGRAD_OUTPUTS]; /* of p[k] */
-    float others[3][3]; /* coefficients in x*x of the product of (x*x - p*p) over pairs but the k-th */
-    float all[4];       /* over all pairs */
+    int pairs, zero;
+    float p[PAIRS];
+    float powers[PAIRS][RF_WINOGRAD_OUTPUTS]; /* of p[k] */
+    float others[PAIRS][PAIRS]; /* coefficients in x*x of the product of (x*x - p*p) over pairs but the k-th */
+    float all[PAIRS + 1];       /* over all pairs */
 } points;
 
 #define SQUARE(p) ((p) * (p))
@@ -20,16 +22,45 @@ typedef struct points {
         SQUARE(p) * SQUARE(q) + SQUARE(p) * SQUARE(r) + SQUARE(q) * SQUARE(r),                     \
         -(SQUARE(p) + SQUARE(q) + SQUARE(r)), 1                                                    \
     }
+#define FOUR(p, q, r, s)                                                                           \
+    {                                                                                              \
+        SQUARE(p) * SQUARE(q) * SQUARE(r) * SQUARE(s),                                             \
+        -(SQUARE(p) * SQUARE(q) * (SQUARE(r) + SQUARE(s))                                          \
+          + SQUARE(r) * SQUARE(s) * (SQUARE(p) + SQUARE(q))),                                      \
+        SQUARE(p) * SQUARE(q) + SQUARE(r) * SQUARE(s)                                              \
+            + (SQUARE(p) + SQUARE(q)) * (SQUARE(r) + SQUARE(s)),                                   \
+        -(SQUARE(p) + SQUARE(q) + SQUARE(r) + SQUARE(s)), 1                                        \
+    }
+#define PAIR(p) {p}, {POWERS(p)}, {{1}}, ONE(p)
 #define TWO_PAIRS(p, q) {p, q}, {POWERS(p), POWERS(q)}, {ONE(q), ONE(p)}, TWO(p, q)
 #define THREE_PAIRS(p, q, r)                                                                       \
     {p, q, r}, {POWERS(p), POWERS(q), POWERS(r)}, {TWO(q, r), TWO(p, r), TWO(p, q)}, THREE(p, q, r)
+#define FOUR_PAIRS(p, q, r, s)                                                                     \
+    {p, q, r, s}, {POWERS(p), POWERS(q), POWERS(r), POWERS(s)},                                    \
+        {THREE(q, r, s), THREE(p, r, s), THREE(p, q, s), THREE(p, q, r)}, FOUR(p, q, r, s)
 
-static const points sizes[RF_WINOGRAD_SIZES] = {
-    {2, 1, 1, {1}, {POWERS(1.0f)}, {{1}}, ONE(1.0f)},
-    {4, 2, 1, TWO_PAIRS(0.625f, 1.5f)},
-    {5, 3, 0, THREE_PAIRS(0.375f, 0.875f, 1.75f)},
-    {6, 3, 1, THREE_PAIRS(0.5f, 1.0f, 2.0f)},
+/* By how many there are. */
+static const points sets[] = {
+    {1, 0, PAIR(0.75f)},
+    {1, 1, PAIR(1.0f)},
+    {2, 0, TWO_PAIRS(0.5f, 1.25f)},
+    {2, 1, TWO_PAIRS(0.625f, 1.5f)},
+    {3, 0, THREE_PAIRS(0.375f, 0.875f, 1.75f)},
+    {3, 1, THREE_PAIRS(0.5f, 1.0f, 2.0f)},
+    {4, 0, FOUR_PAIRS(0.25f, 0.75f, 1.125f, 2.0f)},
+    {4, 1, FOUR_PAIRS(0.5f, 0.75f, 1.125f, 2.25f)},
 };
+
+/* A scheme's points that are not pixels as they are. */
+RF_INLINE int transformed(const rf_winograd_scheme *scheme)
+{
+    return scheme->stride == 2 ? scheme->outputs + 1 : scheme->points;
+}
+
+RF_INLINE const points *points_of(const rf_winograd_scheme *scheme)
+{
+    return &sets[transformed(scheme) - LEAST_POINTS];
+}
 
 /* ---- One line of vectors ------------------------------------------------------------------ */
 
@@ -44,9 +75,8 @@ RF_INLINE rf_vec every_other(const rf_vec *x, const float *coefficients, const i
 }
 
 /* Input pixels to points, in the order 0, p, -p, q, -q .., infinity. */
-RF_INLINE void to_points(rf_vec *y, const rf_vec *x, const int size)
+RF_INLINE void to_all_points(rf_vec *y, const rf_vec *x, const points *at)
 {
-    const points *at = &sizes[size];
     const int zero = at->zero, pairs = at->pairs;
     if (zero)
         y[0] = every_other(x, at->all, pairs + 1);
@@ -60,11 +90,10 @@ RF_INLINE void to_points(rf_vec *y, const rf_vec *x, const int size)
     y[zero + 2 * pairs] = every_other(x + zero, at->all, pairs + 1);
 }
 
-RF_INLINE void from_points(rf_vec *y, const rf_vec *x, const int size)
+RF_INLINE void from_all_points(rf_vec *y, const rf_vec *x, const points *at, const int outputs)
 {
-    const points *at = &sizes[size];
-    const int zero = at->zero, pairs = at->pairs, outputs = at->outputs;
-    rf_vec both[3][2];
+    const int zero = at->zero, pairs = at->pairs;
+    rf_vec both[PAIRS][2];
     RF_UNROLL
     for (int k = 0; k < pairs; k++) {
         both[k][0] = x[zero + 2 * k] + x[zero + 2 * k + 1];
@@ -82,30 +111,63 @@ RF_INLINE void from_points(rf_vec *y, const rf_vec *x, const int size)
     y[outputs - 1] += x[zero + 2 * pairs];
 }
 
+RF_INLINE void to_points(rf_vec *y, const rf_vec *x, const rf_winograd_scheme *scheme)
+{
+    const int count = transformed(scheme);
+    if (scheme->kernel == 1) {
+        y[0] = x[0];
+    } else if (scheme->stride == 1) {
+        to_all_points(y, x, points_of(scheme));
+    } else {
+        rf_vec even[RF_WINOGRAD_POINTS];
+        RF_UNROLL
+        for (int i = 0; i < count; i++)
+            even[i] = x[2 * i];
+        to_all_points(y, even, points_of(scheme));
+        RF_UNROLL
+        for (int i = 0; i < scheme->outputs; i++)
+            y[count + i] = x[2 * i + 1];
+    }
+}
+
+RF_INLINE void from_points(rf_vec *y, const rf_vec *x, const rf_winograd_scheme *scheme)
+{
+    const int count = transformed(scheme);
+    if (scheme->kernel == 1) {
+        y[0] = x[0];
+        return;
+    }
+    from_all_points(y, x, points_of(scheme), scheme->outputs);
+    RF_UNROLL
+    for (int i = 0; count + i < scheme->points; i++)
+        y[i] += x[count + i];
+}
+
 /* ---- Passes ------------------------------------------------------------------------------- */
 
 RF_INLINE void columns(const float *const *pixels, int64_t channel, int64_t count, rf_winograd_grid *grid,
-                       const int size)
+                       const rf_winograd_scheme *scheme)
 {
-    const int extent = sizes[size].outputs + 2;
+    const int extent = scheme->points;
     for (int64_t c = 0; c < count; c++) {
         rf_vec x[RF_WINOGRAD_POINTS], y[RF_WINOGRAD_POINTS];
         RF_UNROLL
         for (int i = 0; i < extent; i++)
             x[i] = rf_load(pixels[i * RF_WINOGRAD_POINTS + c] + channel);
-        to_points(y, x, size);
+        to_points(y, x, scheme);
         RF_UNROLL
         for (int i = 0; i < extent; i++)
             grid->at[i * RF_WINOGRAD_POINTS + c] = y[i];
     }
 }
 
-RF_INLINE void rows(const rf_winograd_grid *grid, int64_t count, float *to, int64_t step, const int size)
+RF_INLINE void rows(const rf_winograd_grid *grid, int64_t count, float *to, int64_t step,
+                    const rf_winograd_scheme *scheme)
 {
-    const int extent = sizes[size].outputs + 2;
+    const int extent = scheme->points;
     for (int64_t r = 0; r < count; r++) {
         rf_vec y[RF_WINOGRAD_POINTS];
-        to_points(y, grid->at + r * RF_WINOGRAD_POINTS, size);
+        to_points(y, grid->at + r * RF_WINOGRAD_POINTS, scheme);
         RF_UNROLL
         for (int i = 0; i < extent; i++, to += step)
             rf_store(to, y[i]);
@@ -113,17 +175,17 @@ RF_INLINE void rows(const rf_winograd_grid *grid, int64_t count, float *to, int6
 }
 
 RF_INLINE void back_columns(const float *from, int64_t step, int64_t count, rf_winograd_grid *grid,
-                            const int size)
+                            const rf_winograd_scheme *scheme)
 {
-    const int extent = sizes[size].outputs + 2;
+    const int extent = scheme->points;
     for (int64_t c = 0; c < count; c++, from += step) {
         rf_vec x[RF_WINOGRAD_POINTS], y[RF_WINOGRAD_OUTPUTS];
         RF_UNROLL
         for (int i = 0; i < extent; i++)
             x[i] = rf_load(from + i * count * step);
-        from_points(y, x, size);
+        from_points(y, x, scheme);
         RF_UNROLL
-        for (int i = 0; i < extent - 2; i++)
+        for (int i = 0; i < scheme->outputs; i++)
             grid->at[i * RF_WINOGRAD_POINTS + c] = y[i];
     }
 }
@@ -145,13 +207,13 @@ RF_INLINE void store_row(const rf_vec *y, const rf_winograd_store *store, int64_
     }
 }
 
-RF_INLINE void back_rows(const rf_winograd_grid *grid, const rf_winograd_store *store, const int size)
+RF_INLINE void back_rows(const rf_winograd_grid *grid, const rf_winograd_store *store, const rf_winograd_scheme *scheme)
 {
-    const int outputs = sizes[size].outputs;
+    const int outputs = scheme->outputs;
     const rf_vec bias = rf_load(store->bias);
     for (int64_t r = 0; r < store->rows; r++) {
         rf_vec y[RF_WINOGRAD_OUTPUTS];
-        from_points(y, grid->at + r * RF_WINOGRAD_POINTS, size);
+        from_points(y, grid->at + r * RF_WINOGRAD_POINTS, scheme);
         RF_UNROLL
         for (int i = 0; i < outputs; i++)
             y[i] += bias;
@@ -159,41 +221,52 @@ RF_INLINE void back_rows(const rf_winograd_grid *grid, const rf_winograd_store *
     }
 }
 
-#define DEFINE_PASSES(size)                                                                        \
-    static void columns_##size(const float *const *pixels, int64_t channel, int64_t count,         \
-                               rf_winograd_grid *grid)                                             \
+#define DEFINE_PASSES(scheme)                                                                      \
+    static void columns_##scheme(const float *const *pixels, int64_t channel, int64_t count,       \
+                                 rf_winograd_grid *grid)                                           \
     {                                                                                              \
-        columns(pixels, channel, count, grid, size);                                               \
+        columns(pixels, channel, count, grid, &rf_winograd_schemes[scheme]);                       \
     }                                                                                              \
-    static void rows_##size(const rf_winograd_grid *grid, int64_t count, float *to, int64_t step)  \
+    static void rows_##scheme(const rf_winograd_grid *grid, int64_t count, float *to, int64_t step) \
     {                                                                                              \
-        rows(grid, count, to, step, size);                                                         \
+        rows(grid, count, to, step, &rf_winograd_schemes[scheme]);                                 \
     }                                                                                              \
-    static void back_columns_##size(const float *from, int64_t step, int64_t count,                \
-                                    rf_winograd_grid *grid)                                        \
+    static void back_columns_##scheme(const float *from, int64_t step, int64_t count,              \
+                                      rf_winograd_grid *grid)                                      \
     {                                                                                              \
-        back_columns(from, step, count, grid, size);                                               \
+        back_columns(from, step, count, grid, &rf_winograd_schemes[scheme]);                       \
     }                                                                                              \
-    static void back_rows_##size(const rf_winograd_grid *grid, const rf_winograd_store *store)     \
+    static void back_rows_##scheme(const rf_winograd_grid *grid, const rf_winograd_store *store)   \
     {                                                                                              \
-        back_rows(grid, store, size);                                                              \
+        back_rows(grid, store, &rf_winograd_schemes[scheme]);                                      \
     }
 DEFINE_PASSES(0)
 DEFINE_PASSES(1)
 DEFINE_PASSES(2)
 DEFINE_PASSES(3)
+DEFINE_PASSES(4)
+DEFINE_PASSES(5)
+DEFINE_PASSES(6)
+DEFINE_PASSES(7)
+DEFINE_PASSES(8)
+DEFINE_PASSES(9)
+DEFINE_PASSES(10)
+DEFINE_PASSES(11)
+DEFINE_PASSES(12)
+DEFINE_PASSES(13)
 
-#define PASSES(size) {columns_##size, rows_##size, back_columns_##size, back_rows_##size}
+#define PASSES(scheme) {columns_##scheme, rows_##scheme, back_columns_##scheme, back_rows_##scheme}
 
-const rf_winograd_passes RF_ISA_NAME(rf_winograd_passes_of)[RF_WINOGRAD_SIZES] = {
-    PASSES(0), PASSES(1), PASSES(2), PASSES(3),
+const rf_winograd_passes RF_ISA_NAME(rf_winograd_passes_of)[RF_WINOGRAD_SCHEMES] = {
+    PASSES(0), PASSES(1), PASSES(2), PASSES(3), PASSES(4),  PASSES(5),  PASSES(6),
+    PASSES(7), PASSES(8), PASSES(9), PASSES(10), PASSES(11), PASSES(12), PASSES(13),
 };
 
 /* ---- Kernels ------------------------------------------------------------------------------ */
 
-void RF_ISA_NAME(rf_winograd_kernel_matrix)(int size, double matrix[RF_WINOGRAD_POINTS][3])
+/* Of taps 0, every .. to the points; those of the last tap are infinity's too. */
+static void set_rows(const points *at, double matrix[RF_WINOGRAD_POINTS][RF_WINOGRAD_TAPS], int taps, int every)
 {
-    const points *at = &sizes[size];
     double finite[RF_WINOGRAD_POINTS] = {0};
     int count = at->zero;
     for (int k = 0; k < at->pairs; k++) {
@@ -201,13 +274,26 @@ void RF_ISA_NAME(rf_winograd_kernel_matrix)(int size, double matrix[RF_WINOGRAD_
         finite[count++] = -(double)at->p[k];
     }
     for (int j = 0; j < count; j++) {
-        double others = 1;
+        double power = 1;
         for (int l = 0; l < count; l++)
-            others *= l == j ? 1 : finite[j] - finite[l];
-        matrix[j][0] = 1 / others;
-        matrix[j][1] = finite[j] / others;
-        matrix[j][2] = finite[j] * finite[j] / others;
+            power /= l == j ? 1 : finite[j] - finite[l];
+        for (int tap = 0; tap < taps; tap++, power *= finite[j])
+            matrix[j][tap * every] = power;
     }
-    matrix[count][0] = matrix[count][1] = 0;
-    matrix[count][2] = 1;
+    matrix[count][(taps - 1) * every] = 1;
+}
+
+void RF_ISA_NAME(rf_winograd_kernel_matrix)(int number, double matrix[RF_WINOGRAD_POINTS][RF_WINOGRAD_TAPS])
+{
+    const rf_winograd_scheme *scheme = &rf_winograd_schemes[number];
+    const int count = transformed(scheme);
+    for (int j = 0; j < RF_WINOGRAD_POINTS; j++)
+        for (int tap = 0; tap < RF_WINOGRAD_TAPS; tap++)
+            matrix[j][tap] = 0;
+    if (scheme->kernel == 1)
+        matrix[0][0] = 1;
+    else
+        set_rows(points_of(scheme), matrix, scheme->stride == 2 ? 2 : scheme->kernel, scheme->stride);
+    for (int j = count; j < scheme->points; j++)
+        matrix[j][1] = 1;
 }

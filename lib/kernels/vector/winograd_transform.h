@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transforms of Winograd's convolutions by a kernel of 3, for 2, 4, 5 or 6
- * outputs at a time along an axis.
+ * The transforms of Winograd's convolutions, along one axis: m outputs at a time of a kernel of r taps.
  *
- * m outputs of a kernel of 3 are m + 2 products of polynomials' values, at
- * points 0, +-p, +-q .. and infinity. Points of either sign share the even and
- * odd parts of a polynomial, and those here have few enough bits that every
- * coefficient is exact; which p, q and r round least was found by trying.
+ * m outputs of r taps are m + r - 1 products of polynomials' values, at points 0, +-p, +-q .. and infinity.
+ * Points of either sign share the even and odd parts of a polynomial, and those here have few enough bits that
+ * every coefficient is exact; which ones round least was found by trying.
+ *
+ * A kernel of 3 that moves by 2 is the sum of two that move by 1: its outer taps on even pixels, by the products
+ * above, and its middle one on odd pixels, which are points as they are. A kernel of 1 transforms nothing.
  */
 #ifndef RF_KERNELS_VECTOR_WINOGRAD_TRANSFORM_H
 #define RF_KERNELS_VECTOR_WINOGRAD_TRANSFORM_H
@@ -14,10 +15,17 @@
 #include "kernels/vector/epilogue.h"
 #include "kernels/vector/vector.h"
 
-enum { RF_WINOGRAD_SIZES = 4, RF_WINOGRAD_POINTS = 8, RF_WINOGRAD_OUTPUTS = 6 };
+enum { RF_WINOGRAD_SCHEMES = 14, RF_WINOGRAD_POINTS = 10, RF_WINOGRAD_OUTPUTS = 6, RF_WINOGRAD_TAPS = 7 };
 
-/* Outputs of each size along an axis. */
-static const int rf_winograd_outputs[RF_WINOGRAD_SIZES] = {2, 4, 5, 6};
+/* How an axis is cut: `points` is of a tile, as many as it has input pixels. */
+typedef struct rf_winograd_scheme {
+    int kernel, stride, outputs, points;
+} rf_winograd_scheme;
+
+static const rf_winograd_scheme rf_winograd_schemes[RF_WINOGRAD_SCHEMES] = {
+    {1, 1, 1, 1}, {3, 1, 2, 4}, {3, 1, 4, 6}, {3, 1, 5, 7},  {3, 1, 6, 8}, {3, 2, 2, 5}, {3, 2, 3, 7},
+    {3, 2, 4, 9}, {5, 1, 2, 6}, {5, 1, 3, 7}, {5, 1, 4, 8}, {7, 1, 2, 8}, {7, 1, 3, 9}, {7, 1, 4, 10},
+};
 
 /* Vectors of one tile on their way: [row][column], rows of RF_WINOGRAD_POINTS vectors. */
 typedef struct rf_winograd_grid {
@@ -36,7 +44,7 @@ typedef struct rf_winograd_store {
 } rf_winograd_store;
 
 /*
- * One size's passes over a tile. `count` says how many columns or rows there are.
+ * One scheme's passes over a tile. `count` says how many columns or rows there are.
  * columns: of input pixels, pixels[y * RF_WINOGRAD_POINTS + x] + channel, to the grid.
  * rows: of the grid to the points, `step` floats apart.
  * back_columns: of points, the next `step` floats away and rows `count` points long, to the grid.
@@ -49,9 +57,9 @@ typedef struct rf_winograd_passes {
     void (*back_rows)(const rf_winograd_grid *grid, const rf_winograd_store *store);
 } rf_winograd_passes;
 
-extern const rf_winograd_passes RF_ISA_NAME(rf_winograd_passes_of)[RF_WINOGRAD_SIZES];
+extern const rf_winograd_passes RF_ISA_NAME(rf_winograd_passes_of)[RF_WINOGRAD_SCHEMES];
 
-/* What a kernel of 3 taps is multiplied by: a row for each point. */
-void RF_ISA_NAME(rf_winograd_kernel_matrix)(int size, double matrix[RF_WINOGRAD_POINTS][3]);
+/* What the taps of a kernel are multiplied by: a row for each point. */
+void RF_ISA_NAME(rf_winograd_kernel_matrix)(int scheme, double matrix[RF_WINOGRAD_POINTS][RF_WINOGRAD_TAPS]);
 
 #endif
