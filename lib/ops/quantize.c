@@ -80,6 +80,12 @@ static uint64_t granule_at(const granules *it, uint64_t i)
     return (i / it->inner / it->extent * it->blocks + index / it->block) * it->inner + i % it->inner;
 }
 
+/* How many elements from a granule's first one on it is for. */
+static uint64_t granule_run(const granules *it, uint64_t count)
+{
+    return it->single ? count : it->block ? 1 : it->inner;
+}
+
 static rf_status check_blocks(const rf_node *node, int32_t axis)
 {
     const quantize_params *params = node->params;
@@ -289,6 +295,25 @@ static bool cost_dequantize(const rf_node *node, rf_cost *cost)
     return rf_cost_multiplications(node, cost);
 }
 
+/* Elements begin .. end - 1, of one granule. Weights are many: 8-bit ones have loops of their own. */
+static void dequantize_run(const rf_value *in, const rf_value *out, uint64_t begin, uint64_t end, double zero,
+                           double scale)
+{
+    const bool plain = out->dtype == RF_FLOAT32;
+    char *to = rf_fold_data(out);
+    if (plain && (in->dtype == RF_INT8 || in->dtype == RF_UINT8)) {
+        const unsigned char *from = in->data;
+        for (uint64_t i = begin; i < end; i++) {
+            int level = in->dtype == RF_INT8 ? (int)(signed char)from[i] : (int)from[i];
+            float x = (float)((level - zero) * scale);
+            memcpy(to + i * sizeof x, &x, sizeof x);
+        }
+        return;
+    }
+    for (uint64_t i = begin; i < end; i++)
+        rf_store_float(to, out->dtype, i, (rf_value_float(in, i) - zero) * scale);
+}
+
 static rf_status evaluate_dequantize(rf_node *node)
 {
     const rf_value *in = node->inputs[0], *scale = node->inputs[1], *zero = rf_input(node, 2);
@@ -298,14 +323,13 @@ static rf_status evaluate_dequantize(rf_node *node)
     if (!rf_fold_reads(in->dtype))
         return rf_fold_refuse(node);
     granules it = granules_of(node);
-    uint64_t count = rf_elements(&out->shape), i;
-    for (i = 0; i < count; i++) {
+    const uint64_t count = rf_elements(&out->shape), run = granule_run(&it, count);
+    for (uint64_t i = 0; i < count; i += run) {
         uint64_t g = granule_at(&it, i);
-        double level = rf_value_float(in, i) - (zero ? rf_value_float(zero, g) : 0);
-        rf_store_float(rf_fold_data(out), out->dtype, i, level * rf_value_float(scale, g));
+        dequantize_run(in, out, i, i + run, zero ? rf_value_float(zero, g) : 0, rf_value_float(scale, g));
     }
-    rf_tally_add(node, RF_COUNTER(multiplications), i);
-    rf_tally_add(node, zero ? RF_COUNTER(additions) : RF_NO_COUNTER, i);
+    rf_tally_add(node, RF_COUNTER(multiplications), count);
+    rf_tally_add(node, zero ? RF_COUNTER(additions) : RF_NO_COUNTER, count);
     return RF_OK;
 }
 

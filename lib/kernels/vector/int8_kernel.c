@@ -115,19 +115,33 @@ static int64_t passes_for(int32_t least, int32_t most)
     return passes;
 }
 
-/* Sums that are scaled back must not wrap around. */
+static uint64_t magnitude(int64_t number)
+{
+    return (uint64_t)(number < 0 ? -number : number);
+}
+
+static uint64_t largest_bias(const rf_integer_sum_spec *spec)
+{
+    uint64_t largest = 0;
+    for (int64_t output = 0; spec->bias && output < spec->output.dims[1]; output++)
+        largest = magnitude(spec->bias[output]) > largest ? magnitude(spec->bias[output]) : largest;
+    return largest;
+}
+
+/* Sums that are scaled back must not wrap around: most can't by their depth alone, whatever the weights are. */
 static bool check_sums(const rf_integer_sum_spec *spec, rf_int8_plan *plan)
 {
     const uint64_t depth = (uint64_t)plan->channels * (uint64_t)taps_of(plan), limit = INT32_MAX;
-    bool small = depth < limit / 255 / (uint64_t)most_weight(plan) && !spec->bias;
+    const uint64_t bias = largest_bias(spec), room = limit - (bias < limit ? bias : limit);
+    bool small = depth < room / 255 / (uint64_t)most_weight(plan);
     int32_t least = 0, most = 0;
     plan->passes = 1;
     if (plan->weights_signed && !plan->weight_zero && (small || plan->sums))
         return true;
     for (int64_t output = 0; output < spec->output.dims[1]; output++) {
         uint64_t sum = look_at_output(plan, output, &least, &most);
-        int64_t added = spec->bias ? spec->bias[output] : 0;
-        if (!plan->sums && (sum > limit / 255 || sum * 255 + (uint64_t)(added < 0 ? -added : added) > limit))
+        uint64_t added = spec->bias ? magnitude(spec->bias[output]) : 0;
+        if (!plan->sums && (sum > limit / 255 || sum * 255 + added > limit))
             return false;
     }
     plan->passes = passes_for(least, most);
@@ -295,6 +309,15 @@ static void run_nothing(const void *plan, const rf_kernel_call *call)
     (void)call;
 }
 
+/* Most quantisers write zero points for weights that are all 0. */
+static const int32_t *zeros_to_subtract(const rf_integer_sum_spec *spec)
+{
+    for (int64_t output = 0; spec->weight_zero && output < spec->output.dims[1]; output++)
+        if (spec->weight_zero[output] != 0)
+            return spec->weight_zero;
+    return NULL;
+}
+
 static void describe(const rf_integer_sum_spec *spec, rf_int8_plan *plan)
 {
     *plan = (rf_int8_plan){
@@ -303,7 +326,7 @@ static void describe(const rf_integer_sum_spec *spec, rf_int8_plan *plan)
         .zero = spec->input_zero, .zero_known = spec->input_zero_known, .low = spec->low, .high = spec->high,
         .output_zero = spec->output_zero, .sums = spec->output_type == RF_INT32, .weights = spec->weights,
         .weights_signed = spec->weight_type == RF_INT8, .weight_output = spec->weight_output,
-        .weight_channel = spec->weight_channel, .weight_zero = spec->weight_zero,
+        .weight_channel = spec->weight_channel, .weight_zero = zeros_to_subtract(spec),
     };
     set_axes(spec, plan);
     join_axes(plan);
