@@ -11,6 +11,7 @@
 #ifndef RFIELD_NETWORK_H
 #define RFIELD_NETWORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -160,6 +161,21 @@ typedef struct rf_layer {
 } rf_layer;
 
 /**
+ * What lies behind the memory of constants: a file that is mapped there, say. Both functions may be called by
+ * several threads at once.
+ */
+typedef struct rf_backing {
+    /** Copies `bytes` bytes of a constant from `from` on, without touching the memory there; false where it cannot,
+     * so that they must be read in place. */
+    bool (*read)(void *context, const void *from, size_t bytes, void *to);
+    /** Nothing needs the `bytes` bytes from `from` on soon: memory may be given up that comes back by itself when
+     * it is looked at. NULL and SIZE_MAX mean all. */
+    void (*forget)(void *context, const void *from, size_t bytes);
+    /** Handed to both functions. */
+    void *context;
+} rf_backing;
+
+/**
  * A network: what goes in, the layers in any order, what comes out.
  *
  * All pointers must outlive every object made from the network. A network is
@@ -178,6 +194,7 @@ typedef struct rf_network {
     const rf_layer *layers;    /**< a layer without inputs reads the one before it here */
     size_t layer_count;        /**< entries of `layers` */
     int32_t opset; /**< version of ONNX's operators; 0 for the newest that rfield knows */
+    const rf_backing *backing; /**< of the constants; NULL where they are ordinary memory */
 } rf_network;
 
 /** The shape (and so the unknown dimensions) that a caller gives to an input. */

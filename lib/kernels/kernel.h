@@ -35,6 +35,7 @@ typedef struct rf_kernel_call {
 typedef struct rf_unpacked {
     const void *weights;
     const float *bias;
+    uint64_t skipped; /* bytes of the weights that come before `weights`; 0 but for a part that doesn't read them */
 } rf_unpacked;
 
 typedef struct rf_work {
@@ -49,6 +50,7 @@ typedef struct rf_work {
     void (*pack)(const void *plan, const rf_unpacked *from, void *packed);
     size_t packing_parts;  /* 0, or the parts that `pack` can be done in instead, in any order or at once */
     void (*pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
+    uint64_t part_bytes;   /* of the weights that each part reads, one part's after another's; 0: from all over them */
     uint64_t operations;   /* about how many multiply-adds in all, to decide whether threads pay */
     uint64_t packing;      /* tells apart what `pack` makes of a layer's weights for different extents of its
                               tensors, where `algorithm` does not; 0 where it makes the same */

@@ -176,7 +176,7 @@ static rf_status build(rf_graph *graph, const rf_compile_options *options, const
     set_errors(graph, NULL);
     (*model)->plan.error = NULL;
     if (status == RF_OK)
-        rf_weights_finish((*model)->plan.weights, options->executor);
+        status = rf_weights_finish((*model)->plan.weights, options->executor, graph->network->backing, error);
     return status;
 }
 

@@ -14,7 +14,7 @@ typedef struct packer {
 static void run(const void *plan, const rf_kernel_call *call)
 {
     const packer *it = plan;
-    const rf_unpacked from = {call->data[0], it->bias ? call->data[1] : NULL};
+    const rf_unpacked from = {.weights = call->data[0], .bias = it->bias ? call->data[1] : NULL};
     void *to = call->data[it->bias ? 2 : 1];
     if (!it->work.packing_parts)
         it->work.pack(it->work.plan, &from, to);

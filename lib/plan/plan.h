@@ -20,6 +20,11 @@ typedef enum rf_home {
     RF_HOME_CONSTANT  /* the network or the model */
 } rf_home;
 
+/* Weights in the order that a kernel reads them. */
+typedef struct rf_packed {
+    const void *memory; /* NULL before rf_weights_finish() */
+} rf_packed;
+
 /* Memory in which one or more tensors lie. */
 typedef struct rf_buffer {
     rf_home home;
@@ -52,7 +57,7 @@ typedef struct rf_step {
     const char *type, *fused;  /* for reports */
     rf_shape shape;
     rf_work work;              /* of a kernel */
-    const void *packed;        /* NULL with `packed_last`: the last operand is the packed weights */
+    const rf_packed *packed;   /* NULL with `packed_last`: the last operand is the packed weights */
     bool packed_last;
     rf_operand *operands;      /* of a reference: inputs that are not omitted, then such outputs */
     uint32_t operand_count;
@@ -93,6 +98,7 @@ typedef struct rf_tuner rf_tuner;
 typedef struct rf_packing {
     size_t layer;              /* number in the graph */
     const void *source;        /* the network's own elements; NULL where they were computed for this model */
+    uint64_t source_bytes;     /* of what the kernel reads; 0 where that is not known */
     const float *scale, *bias; /* of each channel; NULL for none */
     size_t channels;
 } rf_packing;
@@ -217,11 +223,12 @@ rf_weights *rf_weights_keep(rf_weights *weights);
 void rf_weights_release(rf_weights *weights);
 /* Makes what `with` holds available, and keeps it alive. */
 void rf_weights_share(rf_weights *weights, rf_weights *with);
-/* Where to find what `work` packs: already in a model shared with, or after rf_weights_finish(); NULL
- * where there is no memory. */
-const void *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work);
-/* Packs what has been asked for. `executor` may be NULL. */
-void rf_weights_finish(rf_weights *weights, const rf_executor *executor);
+/* What `work` packs: from a model shared with, or to be there after rf_weights_finish(); NULL where there is no
+ * memory. */
+const rf_packed *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work);
+/* Packs what has been asked for. `executor` and `backing` may be NULL. */
+rf_status rf_weights_finish(rf_weights *weights, const rf_executor *executor, const rf_backing *backing,
+                            rf_error *error);
 uint64_t rf_weights_bytes(const rf_weights *weights);
 
 #endif

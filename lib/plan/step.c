@@ -40,13 +40,14 @@ static bool is_given(const rf_plan *plan, const rf_value *value)
         || (value->producer >= 0 && plan->graph->nodes[value->producer].input_count == 0);
 }
 
-static rf_packing packing_of(const rf_plan *plan, const rf_job *job)
+static rf_packing packing_of(const rf_plan *plan, const rf_job *job, const rf_work *work)
 {
     const rf_value *weights = job->inputs[1];
     const rf_shape *output = &job->output->shape;
     return (rf_packing){
         .layer = (size_t)(job->node - plan->graph->nodes),
         .source = is_given(plan, weights) ? weights->data : NULL,
+        .source_bytes = work->unpacked.weights == weights->data ? weights->data_bytes : 0,
         .scale = job->scale,
         .bias = job->shift,
         .channels = (size_t)output->dims[job->task.kind == RF_TASK_CONVOLUTION ? 1 : output->rank - 1],
@@ -59,7 +60,7 @@ static rf_status pack(rf_plan *plan, const rf_job *job, rf_step *step)
     if (!step->work.packed_bytes || step->packed_last)
         return RF_OK;
     RF_TRY(check_packed(plan, job, &step->work));
-    const rf_packing wanted = packing_of(plan, job);
+    const rf_packing wanted = packing_of(plan, job, &step->work);
     step->packed = rf_weights_pack(plan->weights, &wanted, &step->work);
     if (!step->packed)
         return rf_fail(plan->error, RF_ERROR_MEMORY, job->node->name, "no memory for the weights of '%.100s'",

@@ -28,6 +28,22 @@ static rf_status folder_of(rf_network_owner *owner, const char *path, const char
     return *folder ? RF_OK : rf_network_owner_no_memory(owner, error);
 }
 
+static bool read_bytes(void *context, const void *from, size_t bytes, void *to)
+{
+    const rf_network_owner *owner = context;
+    for (const rf_owned_file *owned = owner->files; owned; owned = owned->next)
+        if (rf_read_mapped(&owned->file, from, bytes, to))
+            return true;
+    return false;
+}
+
+static void forget_bytes(void *context, const void *from, size_t bytes)
+{
+    const rf_network_owner *owner = context;
+    for (const rf_owned_file *owned = owner->files; owned; owned = owned->next)
+        rf_forget_pages(&owned->file, from, bytes);
+}
+
 /* Fills an owner that already holds the mapping. */
 static rf_status fill_from_file(rf_network_owner *owner, const char *path, rf_error *error)
 {
@@ -35,7 +51,9 @@ static rf_status fill_from_file(rf_network_owner *owner, const char *path, rf_er
     const char *folder;
     RF_TRY(folder_of(owner, path, &folder, error));
     RF_TRY(rf_onnx_read(file->data, file->bytes, folder, owner, error));
-    rf_forget_pages(file);
+    owner->backing = (rf_backing){.read = read_bytes, .forget = forget_bytes, .context = owner};
+    owner->network.backing = &owner->backing;
+    forget_bytes(owner, NULL, SIZE_MAX);
     return RF_OK;
 }
 
@@ -76,8 +94,10 @@ rf_status rf_network_load(const char *path, const rf_load_options *options,
         return rf_fail(error, RF_ERROR_ARGUMENT, "path", "rf_network_load: path is NULL");
     rf_mapped_file file;
     RF_TRY(rf_map_file(path, NULL, &file, error));
-    if (file.bytes == 0)
+    if (file.bytes == 0) {
+        rf_unmap_file(&file);
         return rf_fail(error, RF_ERROR_FORMAT, path, "cannot read %s: it is empty", path);
+    }
     if (!looks_like_json(&file))
         return load_onnx_file(path, &file, options, network, error);
     rf_status status = rf_network_load_json((const char *)file.data, file.bytes, options, network,

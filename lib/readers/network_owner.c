@@ -27,6 +27,9 @@ rf_status rf_network_owner_make(const rf_load_options *options, rf_network_owner
     return RF_OK;
 }
 
+/* A process may have some hundreds of files open; further ones are only mapped. */
+enum { MOST_OPEN = 16 };
+
 rf_status rf_network_owner_adopt(rf_network_owner *owner, const rf_mapped_file *file,
                                  rf_error *error)
 {
@@ -35,6 +38,8 @@ rf_status rf_network_owner_adopt(rf_network_owner *owner, const rf_mapped_file *
         return rf_network_owner_no_memory(owner, error);
     *owned = (rf_owned_file){.file = *file, .next = owner->files};
     owner->files = owned;
+    if (++owner->file_count > MOST_OPEN)
+        rf_close_file(&owned->file);
     return RF_OK;
 }
 

@@ -24,6 +24,8 @@ typedef struct rf_network_owner {
     rf_arena arena;       /* owns everything but the mappings, this struct included */
     rf_limits limits;
     rf_owned_file *files;
+    size_t file_count;
+    rf_backing backing;   /* of a network from a file */
 } rf_network_owner;
 
 /* An empty network in an arena of its own. `options` may be NULL or of an older, shorter layout.

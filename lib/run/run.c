@@ -40,8 +40,9 @@ void rf_run_units(rf_session *session, size_t s, size_t worker, size_t begin, si
 {
     const rf_step *step = &session->model->plan.steps[s];
     void *const *data = data_of(session, s);
+    const void *packed = step->packed ? step->packed->memory : NULL;
     rf_kernel_call call = {
-        .data = data, .packed = step->packed_last ? data[step->operand_count - 1] : step->packed,
+        .data = data, .packed = step->packed_last ? data[step->operand_count - 1] : packed,
         .scratch = scratch_of(session, worker), .begin = begin, .end = end,
     };
     step->work.run(step->work.plan, &call);

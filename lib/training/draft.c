@@ -155,6 +155,7 @@ static rf_status take_tensors(rf_draft *draft)
             inputs[network->input_count++] = tensor_of(&graph->values[v]);
     network->inputs = inputs;
     network->constants = draft->constants;
+    network->backing = graph->network->backing;
     return RF_OK;
 }
 

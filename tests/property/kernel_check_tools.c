@@ -263,7 +263,7 @@ bool check_make_convolution(bool (*make)(const rf_convolution_spec *spec, rf_are
     if (!make(&known, arena, work))
         return false;
     if (in_run)
-        work->unpacked = (rf_unpacked){spec->weights, spec->bias};
+        work->unpacked = (rf_unpacked){.weights = spec->weights, .bias = spec->bias};
     return true;
 }
 

@@ -2,7 +2,8 @@
 /*
  * Random networks, run three ways: by plain loops layer by layer, and as the plan
  * makes them, with each instruction set, for NCHW and NHWC, by one worker and by
- * several in a random order. All must agree, the last to the bit. So they must once
+ * several in a random order. All must agree, the last to the bit, as they must where
+ * weights are copied from their backing before they are packed. So they must once
  * more where some of the constants, weights mostly, become inputs instead.
  *
  * RF_SEED is the first network's seed, RF_CASES how many there are.
@@ -11,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +145,40 @@ static bool is_same(const random_plan *plan, const results *a, const results *b)
     return true;
 }
 
+static bool copy_from(void *context, const void *from, size_t bytes, void *to)
+{
+    const rf_network *network = context;
+    for (size_t i = 0; i < network->constant_count; i++) {
+        const rf_tensor *constant = &network->constants[i];
+        size_t at = (uintptr_t)from - (uintptr_t)constant->data;
+        if (constant->data && at < constant->data_bytes && bytes <= constant->data_bytes - at) {
+            memcpy(to, from, bytes);
+            return true;
+        }
+    }
+    fail_msg("%zu bytes are read that are no constant's", bytes);
+    return false;
+}
+
+static void forget_nothing(void *context, const void *from, size_t bytes)
+{
+    (void)context;
+    (void)from;
+    (void)bytes;
+}
+
+static bool check_backing(random_plan *plan, rf_compile_options *options, const float *input, const results *wanted,
+                          results *made)
+{
+    const rf_backing backing = {.read = copy_from, .forget = forget_nothing, .context = &plan->network};
+    plan->network.backing = &backing;
+    options->executor = &backward;
+    bool good = run_plan(plan, options, NULL, input, NULL, made) && is_same(plan, wanted, made);
+    options->executor = NULL;
+    plan->network.backing = NULL;
+    return good;
+}
+
 static bool check_layouts(random_plan *plan, const rf_kernels *kernels, const float *input, const float *turned,
                           const results *wanted)
 {
@@ -152,7 +188,8 @@ static bool check_layouts(random_plan *plan, const rf_kernels *kernels, const fl
     results_take(plan, &one);
     results_take(plan, &many);
     bool good = run_plan(plan, &options, NULL, input, NULL, &one) && is_close(plan, wanted, &one, false)
-        && run_plan(plan, &options, &backward, input, NULL, &many) && is_same(plan, &one, &many);
+        && run_plan(plan, &options, &backward, input, NULL, &many) && is_same(plan, &one, &many)
+        && check_backing(plan, &options, input, &one, &many);
     options.layout = RF_NHWC;
     good = good && run_plan(plan, &options, NULL, turned, NULL, &one) && is_close(plan, wanted, &one, true);
     if (!good)

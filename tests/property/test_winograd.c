@@ -245,7 +245,7 @@ static void run_maker(check_random *random, const problem *p, const char *isa, m
     if (check_one_in(random, 3))
         known.weights = known.bias = NULL; /* they come with the run */
     assert_true(make(&known, outputs, &arena, &work));
-    work.unpacked = (rf_unpacked){p->spec.weights, p->spec.bias};
+    work.unpacked = (rf_unpacked){.weights = p->spec.weights, .bias = p->spec.bias};
     assert_true(work.grain >= 1);
     check_tensor pieces = check_tensor_like(random, &p->output);
     check_tensor whole = check_tensor_like(random, &p->output);

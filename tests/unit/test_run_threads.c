@@ -157,7 +157,8 @@ static void expect_same_weights(const rf_network *network, const rf_executor *ex
     for (size_t s = 0; s < wanted->plan.step_count; s++) {
         const rf_step *own = &model->plan.steps[s], *step = &wanted->plan.steps[s];
         assert_int_equal(own->work.packed_bytes, step->work.packed_bytes);
-        if (step->work.packed_bytes && memcmp(own->packed, step->packed, (size_t)step->work.packed_bytes) != 0)
+        if (step->work.packed_bytes
+            && memcmp(own->packed->memory, step->packed->memory, (size_t)step->work.packed_bytes) != 0)
             fail_msg("the weights of step %zu depend on who prepares them: %zu workers", s, executor->workers);
     }
     bound_run_make(&run, model, NULL, 1);

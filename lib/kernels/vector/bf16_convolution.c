@@ -147,7 +147,8 @@ static bool set_work(const rf_direct_plan *plan, const rf_work *direct, rf_work 
                       .unpacked = direct->unpacked, .pack = RF_ISA_NAME(rf_bf16_pack), .units = (size_t)units,
                       .packed_bytes = bytes,
                       .packing = direct->packing, .pack_part = RF_ISA_NAME(rf_bf16_pack_part),
-                      .packing_parts = (size_t)plan->panels, .scratch_bytes = (uint64_t)bytes_of(plan),
+                      .packing_parts = (size_t)plan->panels,
+                      .part_bytes = (uint64_t)rf_direct_panel_bytes(plan), .scratch_bytes = (uint64_t)bytes_of(plan),
                       .operations = direct->operations};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;
     return true;

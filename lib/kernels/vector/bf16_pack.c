@@ -86,8 +86,8 @@ static void pack_panel(const rf_direct_plan *plan, const rf_unpacked *from, floa
     packing at = {.plan = plan, .lanes = rf_direct_panel_vectors(plan, panel) * RF_LANES};
     for (int64_t v = 0; v < outputs; v += RF_LANES) {
         int64_t first = panel * rf_direct_panel(plan) + v;
-        at.weights = (const char *)from->weights
-                     + (spec->weight_first + first * spec->weight_output) * (int64_t)sizeof(float);
+        int64_t bytes = (spec->weight_first + first * spec->weight_output) * (int64_t)sizeof(float);
+        at.weights = (const char *)from->weights + (bytes - (int64_t)from->skipped);
         at.to = packed + (plan->panels + panel * plan->depth) * rf_direct_panel(plan) + v;
         at.outputs = rf_min(outputs - v, RF_LANES);
         for (int64_t lane = 0; lane < at.outputs; lane++)

@@ -26,7 +26,7 @@ static bool describe(const rf_convolution_spec *spec, rf_direct_spec *direct)
         return false;
     *direct = (rf_direct_spec){
         .axes = spec->axes + 1, .channels = input->dims[1], .outputs = output->dims[1],
-        .input_channel = input->strides[1], .unpacked = {spec->weights, spec->bias},
+        .input_channel = input->strides[1], .unpacked = {.weights = spec->weights, .bias = spec->bias},
         .scale = spec->scale, .alpha = 1.0, .epilogue = spec->epilogue, .factors = spec->factors,
         .factor_stride = spec->factor_stride,
     };

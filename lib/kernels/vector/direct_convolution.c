@@ -303,7 +303,8 @@ static bool set_work(const rf_direct_plan *plan, rf_work *work)
                       .unpacked = plan->spec.unpacked, .pack = RF_ISA_NAME(rf_direct_pack), .units = (size_t)units,
                       .packed_bytes = bytes,
                       .packing = packing_of(plan), .pack_part = RF_ISA_NAME(rf_direct_pack_part),
-                      .packing_parts = RF_ISA_NAME(rf_direct_packing_parts)(plan)};
+                      .packing_parts = RF_ISA_NAME(rf_direct_packing_parts)(plan),
+                      .part_bytes = (uint64_t)RF_ISA_NAME(rf_direct_part_bytes)(plan)};
     work->grain = grain < 1 ? 1 : grain < (double)units ? (size_t)grain : (size_t)units;
     work->operations = products < 1e18 ? (uint64_t)products : UINT64_C(1000000000000000000);
     return true;

@@ -142,7 +142,9 @@ static void pack_pieces(const packing *at, const tap_places *places)
 
 /* ---- Panels ----------------------------------------------------------------------------- */
 
-static packing packing_of(const rf_direct_plan *plan, const rf_unpacked *from, int64_t panel, float *packed)
+/* `element` is the first that is read of the panel's first output. */
+static packing packing_of(const rf_direct_plan *plan, const rf_unpacked *from, int64_t panel, int64_t element,
+                          float *packed)
 {
     const rf_direct_spec *spec = &plan->spec;
     int64_t lanes = rf_direct_panel(plan), first = panel * lanes;
@@ -150,8 +152,8 @@ static packing packing_of(const rf_direct_plan *plan, const rf_unpacked *from, i
                   .near = !spec->unpacked.weights};
     float scales[LANES] = {0};
     at.to = packed + (plan->panels + panel * plan->depth) * lanes;
-    at.weights = (const char *)from->weights
-                 + (spec->weight_first + first * spec->weight_output) * (int64_t)sizeof(float);
+    element += spec->weight_first + first * spec->weight_output;
+    at.weights = (const char *)from->weights + (element * (int64_t)sizeof(float) - (int64_t)from->skipped);
     at.outputs = rf_direct_panel_outputs(plan, panel);
     at.lanes = rf_direct_panel_vectors(plan, panel) * RF_LANES;
     for (int64_t lane = 0; lane < at.outputs; lane++) {
@@ -186,7 +188,7 @@ static bool is_panel_finite(const packing *at)
 
 static void pack_panel(const rf_direct_plan *plan, const rf_unpacked *from, int64_t panel, float *packed)
 {
-    const packing at = packing_of(plan, from, panel, packed);
+    const packing at = packing_of(plan, from, panel, 0, packed);
     tap_places places;
     if (find_places(&at, &places))
         pack_pieces(&at, &places);
@@ -220,13 +222,23 @@ static void pack_band(const rf_direct_plan *plan, const rf_unpacked *from, float
 {
     int64_t begin = band * BAND, end = rf_min(begin + BAND, plan->depth);
     for (int64_t panel = 0; panel < plan->panels; panel++) {
-        const packing at = packing_of(plan, from, panel, packed);
-        for (int64_t row = begin; row < end; row++)
+        packing at = packing_of(plan, from, panel, begin * plan->spec.weight_channel, packed);
+        at.to += begin * at.lanes;
+        for (int64_t row = 0; row < end - begin; row++)
             pack_matrix_row(&at, row);
     }
 }
 
 /* ---- Parts ------------------------------------------------------------------------------ */
+
+int64_t RF_ISA_NAME(rf_direct_part_bytes)(const rf_direct_plan *plan)
+{
+    const rf_direct_spec *spec = &plan->spec;
+    if (!is_matrix(plan))
+        return rf_direct_panel_bytes(plan);
+    bool whole = spec->weight_first == 0 && spec->weight_channel == spec->outputs;
+    return whole ? BAND * spec->outputs * (int64_t)sizeof(float) : 0;
+}
 
 size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan)
 {

@@ -85,8 +85,24 @@ static inline int64_t rf_direct_finite(const rf_direct_plan *plan)
     return plan->panels * rf_direct_panel(plan) * (plan->depth + 1);
 }
 
+/* The bytes of a panel's weights where each panel's lie together, after those of the panel before; else 0. */
+static inline int64_t rf_direct_panel_bytes(const rf_direct_plan *plan)
+{
+    const rf_direct_spec *spec = &plan->spec;
+    int64_t last = (spec->channels - 1) * spec->weight_channel, weights = spec->channels; /* of an output */
+    bool forward = spec->weight_channel >= 0;
+    for (int32_t k = 0; k < RF_DIRECT_AXES; k++) {
+        forward &= spec->axis[k].weight >= 0;
+        last += (spec->axis[k].window.kernel - 1) * spec->axis[k].weight;
+        weights *= spec->axis[k].window.kernel;
+    }
+    bool together = forward && spec->weight_first == 0 && spec->weight_output == weights && last == weights - 1;
+    return together ? rf_direct_panel(plan) * weights * (int64_t)sizeof(float) : 0;
+}
+
 void RF_ISA_NAME(rf_direct_pack)(const void *plan, const rf_unpacked *from, void *packed);
 size_t RF_ISA_NAME(rf_direct_packing_parts)(const rf_direct_plan *plan);
+int64_t RF_ISA_NAME(rf_direct_part_bytes)(const rf_direct_plan *plan);
 void RF_ISA_NAME(rf_direct_pack_part)(const void *plan, const rf_unpacked *from, void *packed, size_t part);
 void RF_ISA_NAME(rf_direct_run)(const void *plan, const rf_kernel_call *call);
 

@@ -397,8 +397,8 @@ bool RF_ISA_NAME(rf_make_lanes)(const rf_convolution_spec *spec, rf_arena *arena
     if (!packed_floats(plan, blocks, &floats))
         return false;
     *work = (rf_work){.algorithm = plan->kind ? "rows of pixels" : "pixel by pixel", .plan = plan, .run = run,
-                      .unpacked = {spec->weights, spec->bias}, .packed_bytes = floats * sizeof(float), .pack = pack,
-                      .packing = spec->reversed};
+                      .unpacked = {.weights = spec->weights, .bias = spec->bias},
+                      .packed_bytes = floats * sizeof(float), .pack = pack, .packing = spec->reversed};
     rf_layer_cut(&plan->layer, blocks, band_of(plan), work->packed_bytes, work);
     return true;
 }

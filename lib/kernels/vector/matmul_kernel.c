@@ -20,7 +20,8 @@ static rf_direct_spec describe(const rf_matmul_spec *spec)
     rf_direct_spec direct = {
         .axes = axes, .channels = spec->a.dims[axes], .outputs = spec->output.dims[axes],
         .input_channel = spec->a.strides[axes], .weight_channel = spec->b.strides[axes - 1],
-        .weight_output = spec->b.strides[axes], .unpacked = {spec->constant, spec->bias}, .scale = spec->scale,
+        .weight_output = spec->b.strides[axes],
+        .unpacked = {.weights = spec->constant, .bias = spec->bias}, .scale = spec->scale,
         .alpha = (double)spec->alpha, .epilogue = spec->epilogue,
     };
     for (int32_t k = 0; k < axes; k++) {

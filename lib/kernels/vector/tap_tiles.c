@@ -263,8 +263,8 @@ bool RF_ISA_NAME(rf_make_tap_tiles)(const rf_convolution_spec *spec, rf_arena *a
     if (!packed_floats(plan, &floats))
         return false;
     *work = (rf_work){.algorithm = "tiles of like taps", .plan = plan, .run = run,
-                      .unpacked = {spec->weights, spec->bias}, .packed_bytes = floats * sizeof(float), .pack = pack,
-                      .packing = spec->reversed};
+                      .unpacked = {.weights = spec->weights, .bias = spec->bias},
+                      .packed_bytes = floats * sizeof(float), .pack = pack, .packing = spec->reversed};
     rf_layer_cut(&plan->layer, layer->groups * plan->panels, 1, work->packed_bytes, work);
     return true;
 }

@@ -244,7 +244,8 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
     uint64_t floats, bytes, scratch;
     *work = (rf_work){.algorithm = names[plan->outputs[0] - 1][plan->outputs[1] - 1][plan->vectors - 1], .plan = plan,
                       .run = RF_ISA_NAME(rf_winograd_run),
-                      .unpacked = {plan->spec.weights, plan->spec.bias}, .pack = RF_ISA_NAME(rf_winograd_pack)};
+                      .unpacked = {.weights = plan->spec.weights, .bias = plan->spec.bias},
+                      .pack = RF_ISA_NAME(rf_winograd_pack)};
     if (!rf_checked_mul(plan->depth * plan->point_count, lanes, &floats)
         || !rf_checked_add(floats, (uint64_t)(lanes + plan->zeros), &floats)
         || !rf_checked_mul(floats, sizeof(float), &bytes) || bytes > SIZE_MAX / 2
@@ -252,6 +253,8 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
         return false;
     work->packing_parts = (size_t)plan->panels;
     work->pack_part = RF_ISA_NAME(rf_winograd_pack_part);
+    if (!plan->spec.reversed)
+        work->part_bytes = (uint64_t)(rf_winograd_panel(plan) * plan->spec.input.dims[1] * 9) * sizeof(float);
     scratch = (uint64_t)(plan->input_step + plan->sums_step) * (uint64_t)plan->point_count;
     work->packed_bytes = bytes;
     work->scratch_bytes = scratch * sizeof(float);

@@ -192,7 +192,7 @@ static void set_panel(packing *at, const rf_unpacked *from, int64_t panel, float
     at->near = !spec->weights;
     at->weights = from->weights;
     if (!spec->reversed)
-        at->weights = weights_at(at, at->first, 0);
+        at->weights += at->first * spec->input.dims[1] * TAPS * (int64_t)sizeof(float) - (int64_t)from->skipped;
     for (int64_t lane = 0; lane < LANES; lane++)
         at->factors[lane] = spec->scale && lane < at->outputs ? (double)spec->scale[at->first + lane] : 1;
 }
