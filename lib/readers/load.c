@@ -53,7 +53,6 @@ static rf_status fill_from_file(rf_network_owner *owner, const char *path, rf_er
     RF_TRY(rf_onnx_read(file->data, file->bytes, folder, owner, error));
     owner->backing = (rf_backing){.read = read_bytes, .forget = forget_bytes, .context = owner};
     owner->network.backing = &owner->backing;
-    forget_bytes(owner, NULL, SIZE_MAX);
     return RF_OK;
 }
 
