@@ -254,7 +254,7 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
     work->packing_parts = (size_t)plan->panels;
     work->pack_part = RF_ISA_NAME(rf_winograd_pack_part);
     if (!plan->spec.reversed)
-        work->part_bytes = (uint64_t)(rf_winograd_panel(plan) * plan->spec.input.dims[1] * 9) * sizeof(float);
+        work->part_bytes = (uint64_t)(rf_winograd_panel(plan) * plan->spec.input.dims[1] * plan->taps) * sizeof(float);
     scratch = (uint64_t)(plan->input_step + plan->sums_step) * (uint64_t)plan->point_count;
     work->packed_bytes = bytes;
     work->scratch_bytes = scratch * sizeof(float);

@@ -6,6 +6,8 @@
  *
  * Arithmetic is the smaller part: packed weights are several times as large as the
  * file's, so what is written goes past the cache, and all is done by whole vectors.
+ * A point's weights lie far from the next point's: memory takes a few channels' together
+ * twice as fast as vector by vector, so that they are put together in a cache first.
  */
 #include "kernels/vector/winograd_plan.h"
 
@@ -14,9 +16,12 @@
 #include "kernels/vector/transpose.h"
 
 enum {
-    CHANNELS = 16,          /* read together for each output channel: whole vectors of taps */
     SIDE = RF_WINOGRAD_TAPS, /* taps along an axis, at most */
     MOST_TAPS = SIDE * SIDE,
+    CHANNELS = 16,          /* read together for each output channel, at most: whole vectors of taps */
+    RUN = CHANNELS * 9,     /* taps of them, at most */
+    TOGETHER = 4,           /* channels whose transformed weights are written together, at most */
+    POINTS = 64 * TOGETHER, /* of those, at most, for each output channel */
     LANES = RF_TILE_MAX_VECTORS * RF_LANES,
     HALF = RF_LANES / 2
 };
@@ -32,7 +37,8 @@ typedef struct packing {
     float *to;
     double matrix[2][RF_WINOGRAD_POINTS][SIDE];
     double factors[LANES];
-    rf_vec taps[CHANNELS * MOST_TAPS]; /* of some input channels and a vector of output channels */
+    rf_vec taps[RUN][RF_TILE_MAX_VECTORS]; /* of some input channels, lane by lane */
+    rf_vec points[POINTS * RF_TILE_MAX_VECTORS]; /* of fewer, as they are packed */
 } packing;
 
 /* ---- Reading ---------------------------------------------------------------------------- */
@@ -50,43 +56,43 @@ static const char *reversed_at(const packing *at, int64_t lane, int64_t element)
     return at->weights + (row * taps + taps - 1 - element % taps) * (int64_t)sizeof(float);
 }
 
-/* A vector of output channels from `lane` on by a vector of taps. */
-static void read_block(packing *at, int64_t element, int64_t row, int64_t lane)
+/* A vector of output channels by a vector of taps. */
+static void read_block(packing *at, int64_t element, int64_t row, int64_t v)
 {
-    const int64_t outputs = rf_min(at->outputs - lane, RF_LANES), run = CHANNELS * at->plan->taps;
+    int64_t outputs = rf_min(at->outputs - v * RF_LANES, RF_LANES);
     rf_vec rows[RF_LANES];
     for (int64_t r = 0; r < outputs; r++) {
-        const char *from = weights_at(at, lane + r, element + row);
+        const char *from = weights_at(at, v * RF_LANES + r, element + row);
         memcpy(&rows[r], from, sizeof rows[r]);
-        __builtin_prefetch(from + run * (int64_t)sizeof(float));
+        __builtin_prefetch(from + RUN * sizeof(float));
     }
     for (int64_t r = outputs; r < RF_LANES; r++)
         rows[r] = (rf_vec){0};
     rf_transpose(rows);
     for (int r = 0; r < RF_LANES; r++)
-        at->taps[row + r] = rows[r];
+        at->taps[row + r][v] = rows[r];
 }
 
-/* One tap of them. */
-static void read_row(packing *at, int64_t element, int64_t row, int64_t lane)
+/* One tap of all output channels. */
+static void read_row(packing *at, int64_t element, int64_t row)
 {
-    const int64_t outputs = rf_min(at->outputs - lane, RF_LANES);
-    const bool reversed = at->plan->spec.reversed;
-    float lanes[RF_LANES] = {0};
-    for (int64_t r = 0; r < outputs; r++)
-        memcpy(lanes + r, reversed ? reversed_at(at, lane + r, element + row) : weights_at(at, lane + r, element + row),
+    float lanes[LANES] = {0};
+    bool reversed = at->plan->spec.reversed;
+    for (int64_t lane = 0; lane < at->outputs; lane++)
+        memcpy(lanes + lane, reversed ? reversed_at(at, lane, element + row) : weights_at(at, lane, element + row),
                sizeof *lanes);
-    at->taps[row] = rf_load(lanes);
+    memcpy(at->taps[row], lanes, sizeof lanes);
 }
 
-static void read_channels(packing *at, int64_t begin, int64_t end, int64_t lane)
+static void read_channels(packing *at, int64_t begin, int64_t end)
 {
-    const int64_t taps = at->plan->taps;
-    int64_t rows = (end - begin) * taps, whole = at->plan->spec.reversed ? 0 : rows / RF_LANES * RF_LANES;
-    for (int64_t row = 0; row < whole; row += RF_LANES)
-        read_block(at, begin * taps, row, lane);
+    const int64_t first = begin * at->plan->taps, rows = (end - begin) * at->plan->taps;
+    const int64_t whole = at->plan->spec.reversed ? 0 : rows / RF_LANES * RF_LANES;
+    for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
+        for (int64_t row = 0; row < whole; row += RF_LANES)
+            read_block(at, first, row, v);
     for (int64_t row = whole; row < rows; row++)
-        read_row(at, begin * taps, row, lane);
+        read_row(at, first, row);
 }
 
 /* ---- Transforming ----------------------------------------------------------------------- */
@@ -115,58 +121,77 @@ RF_INLINE doubles mix(const double *factors, const doubles *taps, const int step
 }
 
 /* The halves of the taps of one input channel and a vector of output channels. */
-RF_INLINE void widen(const packing *at, int64_t row, int64_t lane, doubles taps[2][MOST_TAPS], const int count)
+RF_INLINE void widen(const packing *at, int64_t row, int64_t v, doubles taps[2][MOST_TAPS], const int count)
 {
     for (int h = 0; h < 2; h++) {
         doubles factors;
-        memcpy(&factors, at->factors + lane + h * HALF, sizeof factors);
+        memcpy(&factors, at->factors + v * RF_LANES + h * HALF, sizeof factors);
         for (int tap = 0; tap < count; tap++) {
-            const half_vector *half = (const half_vector *)&at->taps[row + tap] + h;
+            const half_vector *half = (const half_vector *)&at->taps[row + tap][v] + h;
             taps[h][tap] = factors * __builtin_convertvector(*half, doubles);
         }
     }
 }
 
-RF_INLINE void transform(const packing *at, int64_t row, int64_t lane, float *to, const int down, const int across)
+/* `step` floats lie between a point's weights and the next one's. */
+RF_INLINE void transform(const packing *at, int64_t row, int64_t v, float *to, int64_t step, const int down,
+                         const int across)
 {
     const rf_winograd_plan *plan = at->plan;
     doubles taps[2][MOST_TAPS], rows[2][SIDE];
-    widen(at, row, lane, taps, down * across);
+    widen(at, row, v, taps, down * across);
     for (int64_t y = 0; y < plan->points[0]; y++) {
         for (int x = 0; x < across; x++)
             for (int h = 0; h < 2; h++)
                 rows[h][x] = mix(at->matrix[0][y], taps[h] + x, across, down);
-        for (int64_t x = 0; x < plan->points[1]; x++, to += plan->depth * at->lanes) {
+        for (int64_t x = 0; x < plan->points[1]; x++, to += step) {
             doubles a = mix(at->matrix[1][x], rows[0], 1, across), b = mix(at->matrix[1][x], rows[1], 1, across);
-            if (at->near)
-                rf_store(to, RF_NARROW(a, b));
-            else
-                RF_STREAM(to, RF_NARROW(a, b));
+            rf_store(to, RF_NARROW(a, b));
         }
     }
 }
 
 /* The most frequent kernel has code of its own. */
-static void transform_channel(const packing *at, int64_t row, int64_t lane, float *to)
+static void transform_vector(const packing *at, int64_t row, int64_t v, float *to, int64_t step)
 {
     const rf_window *windows = at->plan->spec.windows;
     const int down = (int)windows[0].kernel, across = (int)windows[1].kernel;
     if (down == 3 && across == 3)
-        transform(at, row, lane, to, 3, 3);
+        transform(at, row, v, to, step, 3, 3);
     else
-        transform(at, row, lane, to, down, across);
+        transform(at, row, v, to, step, down, across);
+}
+
+/* Some channels, the first of which is number `row` / taps of those that were read. */
+static void transform_all(packing *at, int64_t row, int64_t channels, float *to, int64_t step)
+{
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t v = 0; v < at->lanes / RF_LANES; v++)
+            transform_vector(at, row + c * at->plan->taps, v, to + c * at->lanes + v * RF_LANES, step);
+}
+
+/* The same past the caches. */
+static void stream_all(packing *at, int64_t row, int64_t channels, float *to, int64_t step)
+{
+    const int64_t floats = channels * at->lanes;
+    const rf_vec *from = at->points;
+    transform_all(at, row, channels, (float *)at->points, floats);
+    for (int64_t point = 0; point < at->plan->point_count; point++, to += step)
+        for (int64_t i = 0; i < floats; i += RF_LANES)
+            RF_STREAM(to + i, *from++);
 }
 
 static void pack_channels(packing *at)
 {
-    int64_t channels = at->plan->spec.input.dims[1];
-    for (int64_t begin = 0; begin < channels; begin += CHANNELS) {
-        int64_t end = rf_min(begin + CHANNELS, channels);
-        for (int64_t lane = 0; lane < at->lanes; lane += RF_LANES) {
-            read_channels(at, begin, end, lane);
-            for (int64_t c = begin; c < end; c++)
-                transform_channel(at, (c - begin) * at->plan->taps, lane, at->to + c * at->lanes + lane);
-        }
+    const rf_winograd_plan *plan = at->plan;
+    const int64_t channels = plan->spec.input.dims[1], read = rf_min(CHANNELS, RUN / plan->taps);
+    const int64_t together = rf_min(TOGETHER, POINTS / plan->point_count);
+    for (int64_t begin = 0; begin < channels; begin += read) {
+        int64_t end = rf_min(begin + read, channels);
+        read_channels(at, begin, end);
+        for (int64_t c = begin; c < end; c += together)
+            (at->near ? transform_all : stream_all)(at, (c - begin) * plan->taps, rf_min(end - c, together),
+                                                    at->to + c * at->lanes, plan->depth * at->lanes);
     }
 }
 
@@ -192,7 +217,7 @@ static void set_panel(packing *at, const rf_unpacked *from, int64_t panel, float
     at->near = !spec->weights;
     at->weights = from->weights;
     if (!spec->reversed)
-        at->weights += at->first * spec->input.dims[1] * TAPS * (int64_t)sizeof(float) - (int64_t)from->skipped;
+        at->weights += at->first * spec->input.dims[1] * plan->taps * (int64_t)sizeof(float) - (int64_t)from->skipped;
     for (int64_t lane = 0; lane < LANES; lane++)
         at->factors[lane] = spec->scale && lane < at->outputs ? (double)spec->scale[at->first + lane] : 1;
 }
