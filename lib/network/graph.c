@@ -284,7 +284,8 @@ rf_status rf_graph_make(const rf_network *network, const rf_graph_options *optio
     rf_arena arena;
     rf_arena_init(&arena, options->allocator, options->limits.memory_bytes);
     if (network && network->layer_count <= options->limits.layers)
-        rf_arena_expect(&arena, (uint64_t)network->layer_count * BYTES_PER_LAYER);
+        rf_arena_expect(&arena, (uint64_t)network->layer_count
+                                    * (options->bytes_per_layer ? options->bytes_per_layer : BYTES_PER_LAYER));
     rf_graph *made = RF_TAKE(&arena, rf_graph, 1);
     if (!made) {
         rf_status status = rf_arena_fail(&arena, error, "a network");

@@ -35,6 +35,7 @@ typedef struct rf_graph_options {
     bool allow_unknown;
     bool names_only;         /* names resolved and layers ordered; shapes, rows and data left out */
     bool fold_floats;        /* as far as limits.folded_elements and not only what shapes need */
+    size_t bytes_per_layer;  /* that the arena will hold, about; 0 for what an analysis takes */
     const rf_allocator *allocator;
     rf_limits limits;
 } rf_graph_options;

@@ -180,6 +180,9 @@ static rf_status build(rf_graph *graph, const rf_compile_options *options, const
     return status;
 }
 
+/* What a layer and its steps take in common networks. */
+enum { BYTES_PER_LAYER = 4096 };
+
 rf_status rf_compile(const rf_network *network, const rf_compile_options *options, rf_model **model, rf_error *error)
 {
     if (!model)
@@ -192,7 +195,8 @@ rf_status rf_compile(const rf_network *network, const rf_compile_options *option
     RF_TRY(rf_machine_choose(given.isa, getenv("RFIELD_ISA"), &kernels, error));
     rf_graph_options graph_options = {
         .bindings = given.bindings, .binding_count = given.binding_count, .fixed = given.values,
-        .fixed_count = given.value_count, .fold_floats = true, .allocator = given.allocator, .limits = given.limits,
+        .fixed_count = given.value_count, .fold_floats = true, .bytes_per_layer = BYTES_PER_LAYER,
+        .allocator = given.allocator, .limits = given.limits,
     };
     rf_graph *graph;
     RF_TRY(rf_graph_make(network, &graph_options, &graph, error));
