@@ -103,8 +103,8 @@ static double sum_at(const problem *p, const int64_t *index, double *magnitude)
     const int64_t taps = down->kernel * across->kernel;
     for (int64_t c = 0; c < input->dims[1]; c++)
         for (int64_t tap = 0; tap < taps; tap++) {
-            int64_t y = index[2] * down->stride - down->pad_begin + tap / across->kernel;
-            int64_t x = index[3] * across->stride - across->pad_begin + tap % across->kernel;
+            int64_t y = index[2] * down->stride - down->pad_begin + tap / across->kernel * down->dilation;
+            int64_t x = index[3] * across->stride - across->pad_begin + tap % across->kernel * across->dilation;
             if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
                 continue;
             const int64_t from[] = {index[0], c, y, x};
@@ -143,11 +143,14 @@ static rf_window random_window(check_random *random, int64_t most)
 {
     const scheme *of = &schemes[check_between(random, 0, SCHEMES - 1)];
     rf_window w = {.input = check_between(random, 1, most), .kernel = of->kernel, .stride = of->stride, .dilation = 1};
-    w.pad_begin = check_between(random, 0, check_one_in(random, 10) ? 9 : w.kernel - 1);
-    w.pad_end = check_between(random, 0, w.kernel - 1);
-    if (w.input + w.pad_begin + w.pad_end < w.kernel)
-        w.pad_end = w.kernel - w.input - w.pad_begin;
-    w.output = (w.input + w.pad_begin + w.pad_end - w.kernel) / w.stride + 1;
+    if (w.stride == 1 && check_one_in(random, 4))
+        w.dilation = check_between(random, 2, 6);
+    const int64_t extent = rf_window_extent(&w);
+    w.pad_begin = check_between(random, 0, check_one_in(random, 10) ? 9 : extent - 1);
+    w.pad_end = check_between(random, 0, extent - 1);
+    if (w.input + w.pad_begin + w.pad_end < extent)
+        w.pad_end = extent - w.input - w.pad_begin;
+    w.output = (w.input + w.pad_begin + w.pad_end - extent) / w.stride + 1;
     return w;
 }
 
@@ -157,10 +160,10 @@ static problem random_problem(check_random *random)
     problem p = {.spec.axes = 2, .spec.groups = 1};
     rf_convolution_spec *spec = &p.spec;
     int64_t most = check_one_in(random, 8) ? 70 : 16;
-    for (int k = 0; k < 2; k++)
-        do
-            spec->windows[k] = random_window(random, most);
-        while (k == 1 && spec->windows[0].kernel == 1 && spec->windows[1].kernel == 1);
+    spec->windows[0] = check_one_in(random, 6) ? (rf_window){1, 1, 1, 1, 1, 0, 0} : random_window(random, most);
+    do
+        spec->windows[1] = random_window(random, most);
+    while (spec->windows[0].kernel == 1 && spec->windows[1].kernel == 1);
     const int64_t batch = check_between(random, 1, 3), channels = check_between(random, 1, most > 16 ? 9 : 70);
     const int64_t outputs = check_between(random, 1, most > 16 ? 20 : check_one_in(random, 3) ? 150 : 40);
     const int64_t in[] = {batch, channels, spec->windows[0].input, spec->windows[1].input};
@@ -233,6 +236,23 @@ static void compare(check_random *random, const problem *p, const check_tensor *
     check_tensor_gaps(output);
 }
 
+static void drop_axis(rf_strided *of)
+{
+    of->rank = 3;
+    of->dims[2] = of->dims[3];
+    of->strides[2] = of->strides[3];
+}
+
+/* A convolution of an image of one line, as one along one axis. */
+static void make_line(rf_convolution_spec *spec)
+{
+    spec->axes = 1;
+    spec->windows[0] = spec->windows[1];
+    drop_axis(&spec->input);
+    drop_axis(&spec->output);
+    drop_axis(&spec->residual);
+}
+
 static void run_maker(check_random *random, const problem *p, const char *isa, make_sized *make)
 {
     const scheme *down = random_scheme(random, &p->spec.windows[0]);
@@ -242,6 +262,8 @@ static void run_maker(check_random *random, const problem *p, const char *isa, m
     rf_work work;
     rf_arena_init(&arena, NULL, 1 << 20);
     rf_convolution_spec known = p->spec;
+    if (p->spec.windows[0].input == 1 && p->spec.windows[0].output == 1 && down->kernel == 1 && check_next(random) & 1)
+        make_line(&known);
     if (check_one_in(random, 3))
         known.weights = known.bias = NULL; /* they come with the run */
     assert_true(make(&known, outputs, &arena, &work));
@@ -394,8 +416,8 @@ static void small_errors(void **state)
         const scheme *down = &schemes[i / SCHEMES], *across = &schemes[i % SCHEMES];
         if (!is_pair(down, across) || (down->kernel != 1 && down->outputs != across->outputs))
             continue;
-        layer of = make_windowed(64, 32, centred(30, down->kernel, down->stride),
-                                 centred(30, across->kernel, across->stride));
+        layer of = make_windowed(64, 16, centred(18, down->kernel, down->stride),
+                                 centred(18, across->kernel, across->stride));
         const int outputs[2] = {down->outputs, across->outputs};
         double *expected = sums_of(&of), most = down->growth * across->growth > 17 * 17 ? 1e-3 : 2e-5;
         for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
@@ -475,6 +497,11 @@ static void choice_of_kernels(void **state)
             assert_true(chooses_winograd(set, &of.spec));
             layer_free(&of);
         }
+    layer line = make_windowed(128, 128, centred(1, 1, 1), centred(500, 3, 1));
+    make_line(&line.spec);
+    for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+        assert_true(chooses_winograd(set, &line.spec));
+    layer_free(&line);
 }
 
 static void choice(void **state)
@@ -488,7 +515,7 @@ static void choice(void **state)
         assert_false(chooses_winograd(set, &big.spec));
         big.spec.exact = false;
         big.spec.windows[0].dilation = big.spec.windows[0].pad_begin = big.spec.windows[0].pad_end = 2;
-        assert_false(chooses_winograd(set, &big.spec));
+        assert_true(chooses_winograd(set, &big.spec));
         layer_free(&big);
         layer_free(&small);
     }

@@ -19,6 +19,33 @@ enum { BLOCK_STEP = 14, MOST_BLOCK_STEPS = 6, WORTH_HALVING = 16 };
 
 /* ---- What it can do ----------------------------------------------------------------------- */
 
+static void add_axis(rf_strided *of)
+{
+    of->rank = 4;
+    of->dims[3] = of->dims[2];
+    of->strides[3] = of->strides[2];
+    of->dims[2] = 1;
+    of->strides[2] = 0;
+}
+
+/* A convolution along one axis is one of an image of one line. A window of one tap has no dilation. */
+static rf_convolution_spec image_of(const rf_convolution_spec *spec)
+{
+    rf_convolution_spec image = *spec;
+    if (spec->axes == 1) {
+        image.axes = 2;
+        image.windows[1] = spec->windows[0];
+        image.windows[0] = (rf_window){1, 1, 1, 1, 1, 0, 0};
+        add_axis(&image.input);
+        add_axis(&image.output);
+        add_axis(&image.residual);
+    }
+    for (int k = 0; k < 2; k++)
+        if (image.windows[k].kernel == 1)
+            image.windows[k].dilation = 1;
+    return image;
+}
+
 static bool can_do(const rf_convolution_spec *spec)
 {
     if (spec->exact || spec->transposed || spec->groups != 1 || spec->axes != 2)
@@ -47,7 +74,7 @@ static bool suits(int scheme, const rf_window *window)
 {
     const rf_winograd_scheme *of = &rf_winograd_schemes[scheme];
     return of->kernel == window->kernel && of->stride == window->stride
-           && (window->dilation == 1 || window->kernel == 1);
+           && (window->dilation == 1 || (window->stride == 1 && window->dilation < INT32_MAX));
 }
 
 static bool set_tiles(rf_winograd_plan *plan)
@@ -61,7 +88,9 @@ static bool set_tiles(rf_winograd_plan *plan)
         plan->outputs[k] = scheme->outputs;
         plan->points[k] = scheme->points;
         plan->point_count *= plan->points[k];
-        plan->tiles[k] = rf_div_ceil(output->dims[k + 2], plan->outputs[k]);
+        plan->phases[k] = rf_min(plan->spec.windows[k].dilation, output->dims[k + 2]);
+        int64_t longest = rf_div_ceil(output->dims[k + 2], plan->spec.windows[k].dilation);
+        plan->tiles[k] = rf_div_ceil(longest, plan->outputs[k]) * plan->phases[k];
         if (!rf_checked_mul(plan->tile_count, plan->tiles[k], &plan->tile_count))
             return false;
     }
@@ -285,28 +314,31 @@ static int scheme_of(const rf_window *window, int outputs)
 bool RF_ISA_NAME(rf_make_winograd_sized)(const rf_convolution_spec *spec, const int outputs[2], rf_arena *arena,
                                          rf_work *work)
 {
-    int down = scheme_of(&spec->windows[0], outputs[0]), across = scheme_of(&spec->windows[1], outputs[1]);
-    return down < RF_WINOGRAD_SCHEMES && across < RF_WINOGRAD_SCHEMES && can_do(spec)
-           && make(spec, down, across, arena, work);
+    const rf_convolution_spec image = image_of(spec);
+    int down = scheme_of(&image.windows[0], outputs[0]), across = scheme_of(&image.windows[1], outputs[1]);
+    return down < RF_WINOGRAD_SCHEMES && across < RF_WINOGRAD_SCHEMES && can_do(&image)
+           && make(&image, down, across, arena, work);
 }
 
 bool RF_ISA_NAME(rf_make_winograd)(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
+    const rf_convolution_spec image = image_of(spec);
     int schemes[2];
-    return can_do(spec) && choose(spec, schemes) && make(spec, schemes[0], schemes[1], arena, work);
+    return can_do(&image) && choose(&image, schemes) && make(&image, schemes[0], schemes[1], arena, work);
 }
 
 bool RF_ISA_NAME(rf_make_winograd_candidate)(const rf_convolution_spec *spec, int32_t number, rf_arena *arena,
                                              rf_work *work)
 {
-    if (number < 0 || number >= RF_WINOGRAD_CANDIDATES || !can_do(spec) || !is_large(spec))
+    const rf_convolution_spec image = image_of(spec);
+    if (number < 0 || number >= RF_WINOGRAD_CANDIDATES || !can_do(&image) || !is_large(&image))
         return false;
     for (int down = RF_WINOGRAD_SCHEMES - 1; down >= 0; down--)
         for (int across = RF_WINOGRAD_SCHEMES - 1; across >= 0; across--) {
             rf_winograd_plan plan;
-            if (suits(down, &spec->windows[0]) && suits(across, &spec->windows[1]) && number-- == 0)
-                return plan_tiles(&plan, spec, down, across) && is_accurate(&plan)
-                       && make(spec, down, across, arena, work);
+            if (suits(down, &image.windows[0]) && suits(across, &image.windows[1]) && number-- == 0)
+                return plan_tiles(&plan, &image, down, across) && is_accurate(&plan)
+                       && make(&image, down, across, arena, work);
         }
     return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Winograd's convolution: fewer products than outputs have taps, for a rounding error that grows with the tile.
- * Along each axis a kernel of 3, 5 or 7, or of 3 that moves by 2, or of 1 along one of them. A NaN or infinity in
- * an input pixel reaches all outputs of the tiles that read it.
+ * Along one axis or two a kernel of 3, 5 or 7, dilated or not, or of 3 that moves by 2, or of 1 along one of two.
+ * A NaN or infinity in an input pixel reaches all outputs of the tiles that read it.
  */
 #ifndef RF_KERNELS_VECTOR_WINOGRAD_CONVOLUTION_H
 #define RF_KERNELS_VECTOR_WINOGRAD_CONVOLUTION_H

@@ -12,6 +12,7 @@ typedef struct rf_winograd_plan {
     int64_t taps;           /* of the kernel */
     int64_t outputs[2];     /* of a tile along each axis */
     int64_t points[2], point_count;
+    int64_t phases[2];      /* outputs, next to each other, that see different pixels of a dilated kernel's */
     int64_t tiles[2];       /* along each axis */
     int64_t tile_count;     /* in all images */
     int64_t blocks;         /* of tiles */

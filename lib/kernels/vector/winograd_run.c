@@ -25,13 +25,18 @@ typedef struct place {
     int64_t image, first[2]; /* output pixel */
 } place;
 
+/* The first output of tile `number` along an axis. Those of a dilated kernel are as far apart as its taps. */
+static int64_t first_at(const rf_winograd_plan *plan, int k, int64_t number)
+{
+    int64_t phases = plan->phases[k], outputs = plan->outputs[k] * plan->spec.windows[k].dilation;
+    return number % phases + number / phases * outputs;
+}
+
 static place place_at(const rf_winograd_plan *plan, int64_t number)
 {
     int64_t line = number / plan->tiles[1];
-    place at = {.image = line / plan->tiles[0]};
-    at.first[0] = line % plan->tiles[0] * plan->outputs[0];
-    at.first[1] = number % plan->tiles[1] * plan->outputs[1];
-    return at;
+    return (place){line / plan->tiles[0],
+                   {first_at(plan, 0, line % plan->tiles[0]), first_at(plan, 1, number % plan->tiles[1])}};
 }
 
 static block block_at(const rf_winograd_plan *plan, const rf_kernel_call *call, int64_t number)
@@ -66,13 +71,14 @@ static void find_pixels(const block *at, place of, const float **pixels)
     const rf_window *windows = plan->spec.windows;
     int64_t top = of.first[0] * windows[0].stride - windows[0].pad_begin;
     int64_t left = of.first[1] * windows[1].stride - windows[1].pad_begin;
-    for (int64_t y = 0; y < plan->points[0]; y++, pixels += RF_WINOGRAD_POINTS) {
-        bool inside = top + y >= 0 && top + y < input->dims[2];
-        int64_t row = inside ? (top + y) * input->strides[2] : 0;
-        for (int64_t x = 0; x < plan->points[1]; x++)
-            pixels[x] = inside && left + x >= 0 && left + x < input->dims[3]
-                            ? image + row + (left + x) * input->strides[3]
-                            : zeros;
+    for (int64_t i = 0; i < plan->points[0]; i++, pixels += RF_WINOGRAD_POINTS) {
+        int64_t y = top + i * windows[0].dilation;
+        bool inside = y >= 0 && y < input->dims[2];
+        for (int64_t j = 0; j < plan->points[1]; j++) {
+            int64_t x = left + j * windows[1].dilation;
+            pixels[j] = inside && x >= 0 && x < input->dims[3] ? image + y * input->strides[2] + x * input->strides[3]
+                                                              : zeros;
+        }
     }
 }
 
@@ -148,6 +154,13 @@ static void sum_points(const block *at, int64_t panel)
 
 /* ---- Outputs ------------------------------------------------------------------------------ */
 
+/* Outputs of a tile along an axis that there are. */
+static int64_t count_from(const rf_winograd_plan *plan, int k, int64_t first)
+{
+    int64_t left = plan->spec.output.dims[k + 2] - first;
+    return left <= 0 ? 0 : rf_min(plan->outputs[k], rf_div_ceil(left, plan->spec.windows[k].dilation));
+}
+
 static rf_winograd_store store_at(const block *at, place of, int64_t channel)
 {
     const rf_winograd_plan *plan = at->plan;
@@ -156,15 +169,16 @@ static rf_winograd_store store_at(const block *at, place of, int64_t channel)
     rf_winograd_store store = {.map = spec->epilogue.map};
     store.output = (float *)at->call->data[1] + channel + of.image * output->strides[0]
                    + of.first[0] * output->strides[2] + of.first[1] * output->strides[3];
-    store.rows = rf_min(plan->outputs[0], output->dims[2] - of.first[0]);
-    store.columns = rf_min(plan->outputs[1], output->dims[3] - of.first[1]);
+    store.rows = count_from(plan, 0, of.first[0]);
+    store.columns = count_from(plan, 1, of.first[1]);
     store.bias = (const float *)at->call->packed + channel;
     if (spec->epilogue.residual)
         store.residual = (const float *)at->call->data[2] + channel + of.image * residual->strides[0]
                          + of.first[0] * residual->strides[2] + of.first[1] * residual->strides[3];
     for (int k = 0; k < 2; k++) {
-        store.output_steps[k] = output->strides[k + 2];
-        store.residual_steps[k] = spec->epilogue.residual ? residual->strides[k + 2] : 0;
+        const int64_t dilation = spec->windows[k].dilation;
+        store.output_steps[k] = output->strides[k + 2] * dilation;
+        store.residual_steps[k] = spec->epilogue.residual ? residual->strides[k + 2] * dilation : 0;
     }
     return store;
 }
