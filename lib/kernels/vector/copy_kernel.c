@@ -61,51 +61,58 @@ static void run_lines(const void *plan, const rf_kernel_call *call)
 
 EACH_TYPE(RF_TURN_PLAIN)
 
+/* Two or three elements one after the other on a side: compilers know how to interleave. */
+#define TURN_FEW(type)                                                                           \
+    RF_INLINE void interleave_##type(const rf_turn *t, int64_t ways)                             \
+    {                                                                                            \
+        type *restrict to = t->to;                                                               \
+        const type *from = t->from;                                                              \
+        const int64_t count = t->b_count, step = t->from_step;                                   \
+        for (int64_t b = 0; b < count; b++)                                                      \
+            for (int64_t a = 0; a < ways; a++)                                                   \
+                to[b * ways + a] = from[a * step + b];                                           \
+    }                                                                                            \
+    RF_INLINE void deinterleave_##type(const rf_turn *t, int64_t ways)                           \
+    {                                                                                            \
+        type *restrict to = t->to;                                                               \
+        const type *from = t->from;                                                              \
+        const int64_t count = t->a_count, step = t->to_step;                                     \
+        for (int64_t a = 0; a < count; a++)                                                      \
+            for (int64_t b = 0; b < ways; b++)                                                   \
+                to[b * step + a] = from[a * ways + b];                                           \
+    }                                                                                            \
+    static bool turn_few_##type(const rf_turn *t)                                                \
+    {                                                                                            \
+        bool few_out = t->to_step == t->a_count, few_in = t->from_step == t->b_count;            \
+        if (few_out && t->a_count == 2)                                                          \
+            interleave_##type(t, 2);                                                             \
+        else if (few_out && t->a_count == 3)                                                     \
+            interleave_##type(t, 3);                                                             \
+        else if (few_in && t->b_count == 2)                                                      \
+            deinterleave_##type(t, 2);                                                           \
+        else if (few_in && t->b_count == 3)                                                      \
+            deinterleave_##type(t, 3);                                                           \
+        else                                                                                     \
+            return false;                                                                        \
+        return true;                                                                             \
+    }
+TURN_FEW(rf_raw1)
+TURN_FEW(rf_raw4)
+
+static void turn_rf_raw1(const rf_turn *turn)
+{
+    if (!turn_few_rf_raw1(turn))
+        rf_turn_rf_raw1(turn, 0, 0);
+}
+
 #define TURN_BLOCKS(type)                                                                        \
     static void turn_##type(const rf_turn *turn)                                                 \
     {                                                                                            \
         rf_turn_##type(turn, 0, 0);                                                              \
     }
-TURN_BLOCKS(rf_raw1)
 TURN_BLOCKS(rf_raw2)
 TURN_BLOCKS(rf_raw8)
 TURN_BLOCKS(rf_raw16)
-
-/* A few elements one after the other in the output: compilers know how to interleave. */
-RF_INLINE void interleave(const rf_turn *t, int64_t ways)
-{
-    rf_raw4 *restrict to = t->to;
-    const rf_raw4 *from = t->from;
-    for (int64_t b = 0; b < t->b_count; b++)
-        for (int64_t a = 0; a < ways; a++)
-            to[b * ways + a] = from[a * t->from_step + b];
-}
-
-RF_INLINE void deinterleave(const rf_turn *t, int64_t ways)
-{
-    rf_raw4 *restrict to = t->to;
-    const rf_raw4 *from = t->from;
-    for (int64_t a = 0; a < t->a_count; a++)
-        for (int64_t b = 0; b < ways; b++)
-            to[b * t->to_step + a] = from[a * ways + b];
-}
-
-static bool turn_few(const rf_turn *t)
-{
-    bool few_out = t->a_count <= 4 && t->to_step == t->a_count;
-    bool few_in = t->b_count <= 4 && t->from_step == t->b_count;
-    if (few_out && t->a_count == 2)
-        interleave(t, 2);
-    else if (few_out && t->a_count == 3)
-        interleave(t, 3);
-    else if (few_in && t->b_count == 2)
-        deinterleave(t, 2);
-    else if (few_in && t->b_count == 3)
-        deinterleave(t, 3);
-    else
-        return false;
-    return true;
-}
 
 /* Squares of 4, in an order that stays within TURN_BLOCK lines on both sides; then what is left. */
 static void turn_rf_raw4(const rf_turn *t)
@@ -113,7 +120,7 @@ static void turn_rf_raw4(const rf_turn *t)
     int64_t a_end = t->a_count / 4 * 4, b_end = t->b_count / 4 * 4;
     /* Lines a multiple of 2 KiB apart share a few places in the first cache: no more than 4 of them. */
     int64_t block = t->to_step % 512 == 0 ? 4 : TURN_BLOCK;
-    if (turn_few(t))
+    if (turn_few_rf_raw4(t))
         return;
     for (int64_t b_block = 0; b_block < b_end; b_block += block)
         for (int64_t a = 0; a < a_end; a += 4)
