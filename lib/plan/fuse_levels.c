@@ -85,19 +85,45 @@ static rf_status fuse_function(rf_plan *plan, rf_job *job, rf_job *before)
     return absorb(plan, job, before, &task, inputs, paired ? 2 : 1);
 }
 
-/* What only chooses among its inputs' elements may as well choose among integers, if all mean the same. */
+static bool is_eight_bits(rf_dtype dtype)
+{
+    return dtype == RF_INT8 || dtype == RF_UINT8;
+}
+
+/* Whether nothing but a choice reads what an input of other levels is dequantised to. */
+static bool can_change(const rf_plan *plan, const source *input, const rf_value *value)
+{
+    return input->node && is_eight_bits(input->levels.dtype) && rf_plan_only_producer(plan, value);
+}
+
+/* Levels that are quantised anyway after the choice are so before it: the dequantising job does both. */
+static rf_status change_levels(rf_plan *plan, const rf_job *job, rf_value *value, source *input)
+{
+    rf_job *maker = rf_plan_only_producer(plan, value);
+    maker->task.as.levels.output = job->task.as.levels.output;
+    value->dtype = job->task.as.levels.output.dtype;
+    *input = (source){value, job->task.as.levels.output, NULL};
+    return rf_plan_note_fused(plan, maker, job->node);
+}
+
+/* What only chooses among its inputs' elements may as well choose among integers, once all mean the same. */
 static rf_status fuse_choice(rf_plan *plan, rf_job *job, rf_job *before)
 {
     const uint32_t count = before->task.kind == RF_TASK_JOIN ? before->input_count : 1;
+    const rf_levels *output = &job->task.as.levels.output;
     source *inputs = RF_TAKE(plan->arena, source, count);
     const rf_task task = before->task;
     if (!inputs)
         return rf_plan_no_memory(plan);
     for (uint32_t i = 0; i < count; i++) {
         inputs[i] = source_of(plan, before->inputs[i]);
-        if (!same_levels(&inputs[i].levels, &job->task.as.levels.output))
+        if (!same_levels(&inputs[i].levels, output)
+            && !(is_eight_bits(output->dtype) && output->scale > 0 && can_change(plan, &inputs[i], before->inputs[i])))
             return RF_OK;
     }
+    for (uint32_t i = 0; i < count; i++)
+        if (!same_levels(&inputs[i].levels, output))
+            RF_TRY(change_levels(plan, job, before->inputs[i], &inputs[i]));
     return absorb(plan, job, before, &task, inputs, count);
 }
 

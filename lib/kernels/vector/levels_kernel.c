@@ -74,9 +74,10 @@ RF_INLINE rf_vec join(rf_vec a, rf_vec b, rf_pair_function function)
 }
 
 /* Sources: 0 for none, 1 for floats, 2 for integers. */
-RF_INLINE void go_along(const levels_plan *plan, const char *const from[2], char *to, int64_t count,
+RF_INLINE void go_along(const levels_plan *given, const char *const from[2], char *to, int64_t count,
                         const int first, const int second, const int output)
 {
+    const levels_plan copy = *given, *plan = &copy; /* bytes that are written could be of the other one */
     const char *a = from[0], *b = from[1];
     for (int64_t left = count; left > 0; left -= RF_LANES) {
         int64_t some = left < RF_LANES ? left : RF_LANES;

@@ -30,9 +30,14 @@ typedef uint32_t rf_quad_anywhere __attribute__((vector_size(16), may_alias, ali
 #define RF_TURN_PLAIN(type)                                                                      \
     static inline void rf_turn_##type(const rf_turn *t, int64_t a_begin, int64_t b_begin)        \
     {                                                                                            \
-        for (int64_t b = b_begin; b < t->b_count; b++)                                           \
-            for (int64_t a = a_begin; a < t->a_count; a++)                                       \
-                ((type *)t->to)[b * t->to_step + a] = ((const type *)t->from)[a * t->from_step + b]; \
+        /* Elements may alias the turn itself. */                                                \
+        const int64_t a_count = t->a_count, b_count = t->b_count;                                \
+        const int64_t to_step = t->to_step, from_step = t->from_step;                            \
+        type *to = t->to;                                                                        \
+        const type *from = t->from;                                                              \
+        for (int64_t b = b_begin; b < b_count; b++)                                              \
+            for (int64_t a = a_begin; a < a_count; a++)                                          \
+                to[b * to_step + a] = from[a * from_step + b];                                   \
     }
 
 RF_INLINE void rf_turn_quad(rf_raw4 *to, int64_t to_step, const rf_raw4 *from, int64_t from_step)
