@@ -167,3 +167,24 @@ bool bound_runs_agree(const bound_run *a, const bound_run *b)
             return false;
     return true;
 }
+
+/* ---- Files -------------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/rfield-test-XXXXXX";
+char network_path[64];
+
+int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(network_path, sizeof network_path, "%s/network.onnx", folder);
+    return 0;
+}
+
+int remove_folder(void **state)
+{
+    (void)state;
+    unlink(network_path);
+    return rmdir(folder);
+}

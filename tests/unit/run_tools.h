@@ -50,6 +50,14 @@ rf_model *compiled(const rf_network *network, const rf_compile_options *options)
 /* From -1 to 1, the same for the same seed. */
 void fill_random(float *at, size_t count, uint64_t seed);
 
+/* ---- Files -------------------------------------------------------------------------------- */
+
+/* A file in a folder of the process's own: for the tests of a group. The folder's end fails where another file is
+ * left in it. */
+extern char network_path[64];
+int make_folder(void **state);
+int remove_folder(void **state);
+
 /* ---- Executors ---------------------------------------------------------------------------- */
 
 /* Workers one after the other, the last first. A context that is not NULL is a size_t that counts calls. */

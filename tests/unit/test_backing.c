@@ -219,24 +219,6 @@ static void no_memory_to_read_into(void **state)
 
 /* ---- Files --------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/rfield-backing-XXXXXX", path[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof path, "%s/network.onnx", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
-}
-
 /* Kilobytes of the file that are in this process's memory; -1 where the system doesn't tell. */
 static long resident(void)
 {
@@ -247,7 +229,7 @@ static long resident(void)
     while (maps && fgets(line, sizeof line, maps)) {
         unsigned long long begin, end;
         if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
-            here = strstr(line, path) != NULL;
+            here = strstr(line, network_path) != NULL;
         if (here && sscanf(line, "Rss: %ld kB", &of_file) == 1)
             kilobytes = (kilobytes < 0 ? 0 : kilobytes) + of_file;
     }
@@ -271,8 +253,8 @@ static const rf_network *saved(const rf_network *network)
 {
     const rf_network *back = NULL;
     rf_error error = {.message = ""};
-    if (rf_network_save_onnx(network, path, NULL, &error) != RF_OK
-        || rf_network_load(path, NULL, &back, &error) != RF_OK)
+    if (rf_network_save_onnx(network, network_path, NULL, &error) != RF_OK
+        || rf_network_load(network_path, NULL, &back, &error) != RF_OK)
         fail_msg("%s", error.message);
     return back;
 }
@@ -319,7 +301,7 @@ static void backing_of_a_file(void **state)
         free(copy);
     }
     char byte;
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(network_path, "rb");
     assert_non_null(file);
     fseek(file, 0, SEEK_END);
     size_t beyond = (size_t)ftell(file) + 1;

@@ -15,32 +15,13 @@
 
 /* ---- Tools ------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/rfield-writer-XXXXXX", path[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof path, "%s/network.onnx", folder);
-    return 0;
-}
-
-/* Fails where a file is left that should not be. */
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
-}
-
 static const rf_network *saved(const rf_network *network)
 {
     const rf_network *back;
     rf_error error = {.message = ""};
-    if (rf_network_save_onnx(network, path, NULL, &error) != RF_OK)
+    if (rf_network_save_onnx(network, network_path, NULL, &error) != RF_OK)
         fail_msg("saving: %s", error.message);
-    if (rf_network_load(path, NULL, &back, &error) != RF_OK)
+    if (rf_network_load(network_path, NULL, &back, &error) != RF_OK)
         fail_msg("loading: %s", error.message);
     return back;
 }
@@ -48,11 +29,12 @@ static const rf_network *saved(const rf_network *network)
 static void expect(const rf_network *network, rf_status status, const char *words)
 {
     rf_error error = {.message = ""};
-    unlink(path);
-    assert_string_equal(rf_status_name(rf_network_save_onnx(network, path, NULL, &error)), rf_status_name(status));
+    unlink(network_path);
+    assert_string_equal(rf_status_name(rf_network_save_onnx(network, network_path, NULL, &error)),
+                        rf_status_name(status));
     if (!strstr(error.message, words))
         fail_msg("'%s' is not in '%s'", words, error.message);
-    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(network_path, F_OK), -1);
 }
 
 /* ---- What comes back --------------------------------------------------------------------- */
@@ -289,13 +271,13 @@ static void test_arguments(void **state)
     rf_network network = {.opset = 17};
     rf_save_options options = RF_SAVE_OPTIONS_DEFAULT;
     assert_int_equal(rf_network_save_onnx(&network, NULL, NULL, NULL), RF_ERROR_ARGUMENT);
-    assert_int_equal(rf_network_save_onnx(NULL, path, NULL, NULL), RF_ERROR_ARGUMENT);
+    assert_int_equal(rf_network_save_onnx(NULL, network_path, NULL, NULL), RF_ERROR_ARGUMENT);
     assert_int_equal(rf_network_save_onnx(&network, "/no/such/folder/x.onnx", NULL, NULL), RF_ERROR_IO);
     assert_int_equal(rf_network_save_onnx(&network, "/dev/full", NULL, NULL), RF_ERROR_IO);
     options.binding_count = 1;
-    assert_int_equal(rf_network_save_onnx(&network, path, &options, NULL), RF_ERROR_ARGUMENT);
+    assert_int_equal(rf_network_save_onnx(&network, network_path, &options, NULL), RF_ERROR_ARGUMENT);
     options.size = 0;
-    assert_int_equal(rf_network_save_onnx(&network, path, &options, NULL), RF_ERROR_ARGUMENT);
+    assert_int_equal(rf_network_save_onnx(&network, network_path, &options, NULL), RF_ERROR_ARGUMENT);
 }
 
 /* Every allocation refused in turn: an error each time, and nothing is lost. */
@@ -309,7 +291,7 @@ static void test_memory(void **state)
     for (size_t refused = 1; status != RF_OK; refused++) {
         counted_memory_init(&memory, refused);
         options.allocator = &memory.allocator;
-        status = rf_network_save_onnx(&network, path, &options, NULL);
+        status = rf_network_save_onnx(&network, network_path, &options, NULL);
         assert_true(status == RF_OK || status == RF_ERROR_MEMORY);
         assert_int_equal(memory.live, 0);
     }
