@@ -8,7 +8,7 @@
 #include "kernels/vector/makers.h"
 
 /* The slack is what a copy's last vector may read beyond it. */
-enum { LEAST_UNITS = 8, MOST_WASTE = 8, LANES_FREE = 4096, SLACK = 64 };
+enum { LEAST_UNITS = 8, MOST_WASTE = 8, LANES_FREE = 4096, SLACK = 64, SHARED = 3 };
 
 static const double block_bytes = 96 * 1024;           /* of input: a part of a level 2 cache */
 static const double staged_bytes = 64.0 * 1024 * 1024; /* beyond it, not by this kernel */
@@ -174,6 +174,8 @@ static void choose_form(rf_int8_plan *plan)
     plan->runs = plan->joined ? plan->rows.kernel : taps_of(plan);
     if (plan->depthwise)
         plan->runs = rf_div_ceil(plan->runs, 4);
+    plan->by_columns = plan->depthwise && plan->rows.kernel == SHARED && plan->columns.kernel == SHARED
+                       && plan->columns.dilation == 1 && plan->columns.stride <= 2;
     plan->panels = rf_div_ceil(plan->depthwise ? plan->groups : plan->outputs, rf_int8_lanes(plan));
 }
 
@@ -235,6 +237,8 @@ static bool set_offsets(rf_int8_plan *plan, rf_arena *arena)
         return false;
     for (int64_t i = 0; i < padded; i++) {
         int64_t tap = plan->depthwise ? rf_min(i, taps - 1) : i % taps;
+        if (plan->by_columns)
+            tap = rf_min(i % 4, SHARED - 1) * width + i / 4;
         offsets[i] = tap / width * plan->rows.dilation * line + tap % width * plan->columns.dilation * plan->pitch;
     }
     plan->offsets = offsets;

@@ -50,6 +50,10 @@ static void pack_lanes(const lanes *to)
         for (int64_t channel = 0; channel < plan->channels; channel++)
             for (int64_t tap = 0; tap < taps; tap++) {
                 int64_t run = pass * plan->runs + tap / width, byte = tap % width * plan->channels + channel;
+                if (plan->by_columns) {
+                    run = tap % plan->columns.kernel;
+                    byte = tap / plan->columns.kernel;
+                }
                 pack_tap(to, pass, channel, tap, to->weights + (run * plan->fours + byte / 4) * step + byte % 4);
             }
 }

@@ -30,6 +30,7 @@ typedef struct rf_int8_plan {
     int64_t line;                 /* bytes from a line of the copy to the next */
     int64_t column_step;          /* bytes from an output's first input to the next output's */
     int64_t runs, fours;          /* runs of `fours` times four bytes are what an output reads */
+    bool by_columns;              /* depthwise: a run is a column of the kernel, for neighbouring outputs to share */
     const int64_t *offsets;       /* of each run; depthwise: of each tap, padded to a multiple of four */
     int64_t passes;
     int64_t panels;               /* of a group; depthwise: blocks of RF_VECTOR_BYTES channels, of all */
