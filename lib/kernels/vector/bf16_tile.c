@@ -42,7 +42,7 @@ RF_INLINE void twin_run(const rf_tile *tile, int64_t jump, const int rows)
     rf_vec sums[RF_TILE_MAX_SUMS];
     const rf_tile_level *levels = tile->levels;
     const float *ahead = tile->ahead;
-    rf_tile_fetch_residual(tile, 2 * rows, VECTORS);
+    rf_tile_fetch_residual(tile, tile->residual, 2 * rows, VECTORS);
     RF_UNROLL
     for (int k = 0; k < 2 * rows * VECTORS; k++)
         sums[k] = rf_load(tile->start + k % VECTORS * RF_LANES);
@@ -56,7 +56,7 @@ RF_INLINE void twin_run(const rf_tile *tile, int64_t jump, const int rows)
                                  + t * levels[3].weights;
                     twin_segment(sums, tile, jump, tile->input + from, tile->weights + by, &ahead, rows);
                 }
-    rf_tile_store(tile, sums, 2 * rows, VECTORS);
+    rf_tile_store(tile, tile->output, tile->residual, sums, 2 * rows, VECTORS);
 }
 
 #define TWINS(TWIN) TWIN(1) TWIN(2) TWIN(3) TWIN(4) TWIN(5) TWIN(6) TWIN(7)

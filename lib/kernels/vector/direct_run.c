@@ -113,7 +113,7 @@ static void border_chunk(const line *at, int64_t x0, int64_t x1, taps first, tap
     tile->residual = NULL;
     tile->absent = 0;
     tile->map.function = RF_MAP_NONE;
-    tile->ahead_step = 0;
+    tile->ahead_step = tile->more = 0;
     if (none)
         tile->levels[LAST].count = tile->length = 0;
     else
@@ -125,7 +125,26 @@ static void border_chunk(const line *at, int64_t x0, int64_t x1, taps first, tap
     store_rows(at, sums, x0, x1);
 }
 
-static void run_chunk(line *at, int64_t chunk)
+/* Tiles after `chunk`, before `end`, as large as it is and with all the same taps. */
+static int64_t count_alike(const line *at, int64_t chunk, int64_t end, taps all)
+{
+    const rf_direct_plan *plan = at->plan;
+    const rf_window *window = &plan->spec.axis[LAST].window;
+    int64_t last = chunk + 1;
+    if (chunk < plan->longer_chunks)
+        end = rf_min(end, plan->longer_chunks);
+    if (at->from->padded)
+        return end - last;
+    for (; last < end; last++) {
+        taps some = taps_at(window, rf_direct_chunk_begin(plan, last + 1) - 1);
+        if (some.begin != all.begin || some.end != all.end)
+            break;
+    }
+    return last - chunk - 1;
+}
+
+/* A chunk, or several of those before `end`; returns how many. */
+static int64_t run_chunks(line *at, int64_t chunk, int64_t end)
 {
     const rf_direct_plan *plan = at->plan;
     const rf_direct_axis *axis = &plan->spec.axis[LAST];
@@ -139,13 +158,20 @@ static void run_chunk(line *at, int64_t chunk)
     rf_tile *tile = &at->tile;
     if (!at->whole || !inside) {
         border_chunk(at, x0, x1, first, last);
-        return;
+        return 1;
     }
     point(at, tile, x0, first);
     rf_tile_fetch(tile, &at->fetching);
     tile->output = at->at.output + x0 * axis->output;
     tile->residual = at->at.residual ? at->at.residual + x0 * axis->residual : NULL;
+    tile->more = tile->ahead_step ? 0 : count_alike(at, chunk, end, first);
+    if (tile->more) {
+        tile->input_apart = (x1 - x0) * tile->step;
+        tile->output_apart = (x1 - x0) * axis->output;
+        tile->residual_apart = (x1 - x0) * axis->residual;
+    }
     RF_ISA_NAME(rf_tile_of)(x1 - x0, at->vectors)(tile);
+    return 1 + tile->more;
 }
 
 /* Puts the valid taps of an outer axis into a level and moves the line to the first of them. */
@@ -171,8 +197,8 @@ static void run_line(line *at, const int64_t index[LAST], const rf_direct_block 
     const place begin = at->at;
     for (int32_t k = 0; k < LAST; k++)
         enter_axis(at, k, index[k]);
-    for (int64_t chunk = box->begin[LAST]; chunk < box->end[LAST]; chunk++)
-        run_chunk(at, chunk);
+    for (int64_t chunk = box->begin[LAST]; chunk < box->end[LAST];)
+        chunk += run_chunks(at, chunk, box->end[LAST]);
     at->at = begin;
 }
 

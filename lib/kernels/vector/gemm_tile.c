@@ -64,11 +64,11 @@ int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, int64_t dep
 /* ---- Epilogues out of tiles --------------------------------------------------------------- */
 
 /* `map.function` is a constant to the compiler, or any. */
-RF_INLINE void map_stored(const rf_tile *tile, int64_t rows, int64_t vectors, const rf_map map)
+RF_INLINE void map_stored(const rf_tile *tile, float *output, int64_t rows, int64_t vectors, const rf_map map)
 {
     const int64_t last = RF_LANES - tile->absent;
     for (int64_t r = 0; r < rows; r++) {
-        float *to = tile->output + r * tile->output_step;
+        float *to = output + r * tile->output_step;
         for (int64_t v = 1; v < vectors; v++, to += RF_LANES)
             rf_store(to, rf_vmap(rf_load(to), map));
         if (RF_HAS_MASKS)
@@ -78,15 +78,15 @@ RF_INLINE void map_stored(const rf_tile *tile, int64_t rows, int64_t vectors, co
     }
 }
 
-void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, int64_t rows, int64_t vectors)
+void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, float *output, int64_t rows, int64_t vectors)
 {
     const rf_map map = tile->map;
     switch (map.function) {
-    case RF_MAP_SILU: map_stored(tile, rows, vectors, (rf_map){RF_MAP_SILU, 0, 0}); break;
-    case RF_MAP_SIGMOID: map_stored(tile, rows, vectors, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
-    case RF_MAP_HARD_SIGMOID: map_stored(tile, rows, vectors, (rf_map){RF_MAP_HARD_SIGMOID, map.a, map.b}); break;
-    case RF_MAP_LEAKY_RELU: map_stored(tile, rows, vectors, (rf_map){RF_MAP_LEAKY_RELU, map.a, 0}); break;
-    default: map_stored(tile, rows, vectors, map);
+    case RF_MAP_SILU: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_SILU, 0, 0}); break;
+    case RF_MAP_SIGMOID: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
+    case RF_MAP_HARD_SIGMOID: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_HARD_SIGMOID, map.a, map.b}); break;
+    case RF_MAP_LEAKY_RELU: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_LEAKY_RELU, map.a, 0}); break;
+    default: map_stored(tile, output, rows, vectors, map);
     }
 }
 

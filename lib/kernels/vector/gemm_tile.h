@@ -32,6 +32,8 @@ typedef struct rf_tile {
     float *output;
     const float *residual;        /* or NULL */
     int64_t output_step, residual_step;
+    int64_t more;                 /* tiles after it, which fetch nothing ahead */
+    int64_t input_apart, output_apart, residual_apart; /* floats from each to the next one */
     int64_t absent;               /* lanes of each row's last vector that are not stored; 0 without RF_HAS_MASKS */
     rf_map map;
 } rf_tile;
@@ -88,7 +90,7 @@ RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, cons
 }
 
 /* map() of all that a tile has stored: of functions that would take the registers of its sums. */
-void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, int64_t rows, int64_t vectors);
+void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, float *output, int64_t rows, int64_t vectors);
 
 /* Applies a function of few instructions to all sums; false where it isn't one. */
 RF_INLINE bool rf_tile_apply(const rf_map map, rf_vec *sums, const int count)
@@ -122,38 +124,39 @@ RF_INLINE rf_vec rf_tile_load(const rf_tile *tile, const float *from, const int 
     return rf_load(from);
 }
 
-RF_INLINE void rf_tile_store(const rf_tile *tile, rf_vec *sums, const int rows, const int vectors)
+RF_INLINE void rf_tile_store(const rf_tile *tile, float *output, const float *residual, rf_vec *sums, const int rows,
+                             const int vectors)
 {
-    if (tile->residual) {
+    if (residual) {
         RF_UNROLL
         for (int k = 0; k < rows * vectors; k++)
-            sums[k] += rf_tile_load(tile, tile->residual + k / vectors * tile->residual_step + k % vectors * RF_LANES,
+            sums[k] += rf_tile_load(tile, residual + k / vectors * tile->residual_step + k % vectors * RF_LANES,
                                     k % vectors, vectors);
     }
     bool done = rf_tile_apply(tile->map, sums, rows * vectors);
     const bool some = RF_HAS_MASKS && tile->absent;
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++) {
-        float *to = tile->output + k / vectors * tile->output_step + k % vectors * RF_LANES;
+        float *to = output + k / vectors * tile->output_step + k % vectors * RF_LANES;
         if (some && k % vectors == vectors - 1)
             rf_store_some(to, sums[k], RF_LANES - tile->absent);
         else
             rf_store(to, sums[k]);
     }
     if (!done)
-        RF_ISA_NAME(rf_tile_map)(tile, rows, vectors);
+        RF_ISA_NAME(rf_tile_map)(tile, output, rows, vectors);
 }
 
 /* What is added at the end has time to come while products are made. */
-RF_INLINE void rf_tile_fetch_residual(const rf_tile *tile, const int rows, const int vectors)
+RF_INLINE void rf_tile_fetch_residual(const rf_tile *tile, const float *residual, const int rows, const int vectors)
 {
-    if (!tile->residual)
+    if (!residual)
         return;
     RF_UNROLL
     for (int r = 0; r < rows; r++) {
-        __builtin_prefetch(tile->residual + r * tile->residual_step);
+        __builtin_prefetch(residual + r * tile->residual_step);
         if (vectors * RF_LANES > RF_TILE_LINE)
-            __builtin_prefetch(tile->residual + r * tile->residual_step + RF_TILE_LINE);
+            __builtin_prefetch(residual + r * tile->residual_step + RF_TILE_LINE);
     }
 }
 
@@ -177,20 +180,15 @@ RF_INLINE void rf_tile_segment(rf_vec *sums, const rf_tile *tile, const float *i
     *ahead = fetched;
 }
 
-RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)
+/* All products of a tile, from an input on. */
+RF_INLINE void rf_tile_add(rf_vec *sums, const rf_tile *tile, const float *first, const int rows, const int vectors)
 {
-    rf_vec sums[RF_TILE_MAX_SUMS];
     const rf_tile_level *levels = tile->levels;
     const float *ahead = tile->ahead;
-    rf_tile_fetch_residual(tile, rows, vectors);
-    RF_UNROLL
-    for (int k = 0; k < rows * vectors; k++)
-        sums[k] = rf_load(tile->start + k / vectors * tile->start_step + k % vectors * RF_LANES);
     for (int64_t i = 0; i < levels[0].count; i++) {
         for (int64_t j = 0; j < levels[1].count; j++) {
             for (int64_t k = 0; k < levels[2].count; k++) {
-                const float *input = tile->input + i * levels[0].input + j * levels[1].input
-                                     + k * levels[2].input;
+                const float *input = first + i * levels[0].input + j * levels[1].input + k * levels[2].input;
                 const float *weights = tile->weights + i * levels[0].weights + j * levels[1].weights
                                        + k * levels[2].weights;
                 for (int64_t t = 0; t < levels[3].count; t++) {
@@ -201,7 +199,26 @@ RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vector
             }
         }
     }
-    rf_tile_store(tile, sums, rows, vectors);
+}
+
+RF_INLINE void rf_tile_run(const rf_tile *tile, const int rows, const int vectors)
+{
+    const float *input = tile->input, *residual = tile->residual;
+    float *output = tile->output;
+    for (int64_t left = tile->more;; left--) {
+        rf_vec sums[RF_TILE_MAX_SUMS];
+        rf_tile_fetch_residual(tile, residual, rows, vectors);
+        RF_UNROLL
+        for (int k = 0; k < rows * vectors; k++)
+            sums[k] = rf_load(tile->start + k / vectors * tile->start_step + k % vectors * RF_LANES);
+        rf_tile_add(sums, tile, input, rows, vectors);
+        rf_tile_store(tile, output, residual, sums, rows, vectors);
+        if (left <= 0)
+            return;
+        input += tile->input_apart;
+        output += tile->output_apart;
+        residual = residual ? residual + tile->residual_apart : NULL;
+    }
 }
 
 /* One function for each size, and their places in a table [vectors - 1][rows - 1]. */

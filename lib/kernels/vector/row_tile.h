@@ -195,7 +195,7 @@ RF_INLINE void rf_row_store(const rf_row_tile *tile, rf_vec *sums, int64_t x, co
         return;
     rf_tile stored = {.output = output, .output_step = tile->output_step, .map = tile->map};
     for (int r = 0; r < is.rows; r++, stored.output += tile->output_row)
-        RF_ISA_NAME(rf_tile_map)(&stored, is.inside ? RF_ROW_PIXELS : tile->pixels, 1);
+        RF_ISA_NAME(rf_tile_map)(&stored, stored.output, is.inside ? RF_ROW_PIXELS : tile->pixels, 1);
 }
 
 RF_INLINE void rf_row_finish(const rf_row_tile *tile, rf_vec *sums, int64_t x, const rf_row_shape is)
