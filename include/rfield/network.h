@@ -161,8 +161,8 @@ typedef struct rf_layer {
 } rf_layer;
 
 /**
- * What lies behind the memory of constants: a file that is mapped there, say. Both functions may be called by
- * several threads at once.
+ * What lies behind the memory of constants, tensors among attributes included: a file that is mapped there, say.
+ * Both functions may be called by several threads at once.
  */
 typedef struct rf_backing {
     /** Copies `bytes` bytes of a constant from `from` on, without touching the memory there; false where it cannot,

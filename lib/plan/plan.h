@@ -98,7 +98,7 @@ typedef struct rf_tuner rf_tuner;
 typedef struct rf_packing {
     size_t layer;              /* number in the graph */
     const void *source;        /* the network's own elements; NULL where they were computed for this model */
-    uint64_t source_bytes;     /* of what the kernel reads; 0 where that is not known */
+    uint64_t source_bytes;     /* of what the kernel reads; 0 where that is not known, or not the network's */
     const float *scale, *bias; /* of each channel; NULL for none */
     size_t channels;
 } rf_packing;

@@ -44,10 +44,11 @@ static rf_packing packing_of(const rf_plan *plan, const rf_job *job, const rf_wo
 {
     const rf_value *weights = job->inputs[1];
     const rf_shape *output = &job->output->shape;
+    const bool given = is_given(plan, weights);
     return (rf_packing){
         .layer = (size_t)(job->node - plan->graph->nodes),
-        .source = is_given(plan, weights) ? weights->data : NULL,
-        .source_bytes = work->unpacked.weights == weights->data ? weights->data_bytes : 0,
+        .source = given ? weights->data : NULL,
+        .source_bytes = given && work->unpacked.weights == weights->data ? weights->data_bytes : 0,
         .scale = job->scale,
         .bias = job->shift,
         .channels = (size_t)output->dims[job->task.kind == RF_TASK_CONVOLUTION ? 1 : output->rank - 1],

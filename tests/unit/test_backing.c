@@ -90,28 +90,38 @@ static void reading_free(reading *made)
         free(made->times[i]);
 }
 
+/* Which constant has these bytes, and where in it they begin. */
+static size_t constant_at(const void *from, size_t bytes, size_t *at)
+{
+    for (size_t i = 0; i < LENGTH(constants); i++) {
+        *at = (uintptr_t)from - (uintptr_t)constants[i].data;
+        if (*at < constants[i].data_bytes && bytes <= constants[i].data_bytes - *at)
+            return i;
+    }
+    fail_msg("%zu bytes are no constant's", bytes);
+    return 0;
+}
+
 static bool read_some(void *context, const void *from, size_t bytes, void *to)
 {
     reading *it = context;
+    size_t at, i = constant_at(from, bytes, &at);
     if (it->refuse && ++it->calls % it->refuse == 0)
         return false;
-    for (size_t i = 0; i < LENGTH(constants); i++) {
-        size_t at = (uintptr_t)from - (uintptr_t)constants[i].data;
-        if (at >= constants[i].data_bytes || bytes > constants[i].data_bytes - at)
-            continue;
-        for (size_t k = at / sizeof(float); k < (at + bytes) / sizeof(float); k++)
-            it->times[i][k]++;
-        memcpy(to, from, bytes);
-        return true;
-    }
-    fail_msg("%zu bytes are read that are no constant's", bytes);
-    return false;
+    for (size_t k = at / sizeof(float); k < (at + bytes) / sizeof(float); k++)
+        it->times[i][k]++;
+    memcpy(to, from, bytes);
+    return true;
 }
 
 static void note_forgotten(void *context, const void *from, size_t bytes)
 {
     reading *it = context;
-    it->forgotten += !from && bytes == SIZE_MAX;
+    size_t at;
+    if (from)
+        constant_at(from, bytes, &at);
+    else
+        it->forgotten += bytes == SIZE_MAX;
 }
 
 /* Counts the constants that were read from begin to end, once. */
@@ -187,6 +197,33 @@ static void weights_are_read_once(void **state)
             options.precision = RF_PRECISION_BFLOAT16;
             check_options(&network, &options);
         }
+}
+
+static const rf_tensor vector = {.name = "x", .dtype = RF_FLOAT32, .shape = RF_SHAPE(1, 40)};
+
+static const rf_layer turned[] = {
+    {.name = "turned", .type = "Transpose", .inputs = RF_NAMES("dense_w")},
+    {.name = "product", .type = "MatMul", .inputs = RF_NAMES("x", "turned")},
+};
+
+/* What layers made of constants is the model's own: nobody but it may copy that, or give up its memory. */
+static void computed_weights_have_no_backing(void **state)
+{
+    (void)state;
+    rf_network network = layered_network();
+    network.inputs = &vector;
+    network.layers = turned;
+    network.layer_count = LENGTH(turned);
+    for (size_t refuse = 0; refuse <= 1; refuse++) {
+        reading it;
+        reading_make(&it, refuse);
+        const rf_backing backing = {.read = read_some, .forget = note_forgotten, .context = &it};
+        network.backing = &backing;
+        rf_model_free(compiled(&network, NULL));
+        assert_int_equal(count_whole(&it), 0);
+        assert_int_equal(it.forgotten, 2);
+        reading_free(&it);
+    }
 }
 
 /* Without memory for a buffer weights are packed in place. */
@@ -316,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_read_once),
+        cmocka_unit_test(computed_weights_have_no_backing),
         cmocka_unit_test(no_memory_to_read_into),
         cmocka_unit_test(files_leave_memory),
         cmocka_unit_test(backing_of_a_file),
