@@ -485,6 +485,21 @@ static bool chooses_winograd(const rf_kernels *kernels, const rf_convolution_spe
     return chosen;
 }
 
+/* Of many channels, where kernels differ along the axes: as for the others, not too large a tile. */
+static void choice_by_errors(void **state)
+{
+    (void)state;
+    static const int windows[][2] = {{3, 7}, {7, 3}, {5, 7}, {7, 5}};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        layer of = make_windowed(1024, 64, centred(18, windows[i][0], 1), centred(18, windows[i][1], 1));
+        double *expected = sums_of(&of);
+        for (const rf_kernels *set = check_set(NULL); set; set = check_set(set))
+            assert_true(error_of(&of, expected, set, NULL).of_largest < 2e-5);
+        free(expected);
+        layer_free(&of);
+    }
+}
+
 /* Where other kernels than 3x3 are as large. */
 static void choice_of_kernels(void **state)
 {
@@ -571,7 +586,7 @@ int main(int argc, char **argv)
     static const check_program program = {
         .name = "winograd",
         .tests = {{"random_shapes", random_shapes}, {"small_errors", small_errors}, {"choice", choice},
-                  {"choice_of_kernels", choice_of_kernels}},
+                  {"choice_of_kernels", choice_of_kernels}, {"choice_by_errors", choice_by_errors}},
         .bench = bench,
         .accuracy = accuracy,
     };

@@ -187,14 +187,17 @@ static const double least_products = 2e6;  /* below this a direct convolution is
 enum {
     LEAST_CHANNELS = 16,
     MOST_POINTS = 64,
-    MOST_CHANNELS = 256,     /* of so many points: beyond it, the error exceeds 2e-5 of the largest output */
+    MANY_POINTS = 60,        /* that are sums of pixels, not pixels as they are */
+    MOST_CHANNELS = 256,     /* of so many: beyond it, the error exceeds 2e-5 of the largest output */
     GRAIN_PANELS = 4         /* make good for transforming a block's inputs once more */
 };
 
 static bool is_accurate(const rf_winograd_plan *plan)
 {
-    return plan->point_count < MOST_POINTS
-           || (plan->point_count == MOST_POINTS && plan->spec.input.dims[1] <= MOST_CHANNELS);
+    int64_t sums = 1;
+    for (int k = 0; k < 2; k++)
+        sums *= plan->spec.windows[k].stride == 2 ? plan->outputs[k] + 1 : plan->points[k];
+    return plan->point_count <= MOST_POINTS && (sums < MANY_POINTS || plan->spec.input.dims[1] <= MOST_CHANNELS);
 }
 
 /* Products of pairs of bfloat16 take half the time and read half the bytes. */
