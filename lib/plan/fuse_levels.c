@@ -102,6 +102,7 @@ static rf_status change_levels(rf_plan *plan, const rf_job *job, rf_value *value
     rf_job *maker = rf_plan_only_producer(plan, value);
     maker->task.as.levels.output = job->task.as.levels.output;
     value->dtype = job->task.as.levels.output.dtype;
+    value->bytes = rf_elements(&value->shape);
     *input = (source){value, job->task.as.levels.output, NULL};
     return rf_plan_note_fused(plan, maker, job->node);
 }

@@ -107,6 +107,35 @@ static void memory_is_reused(void **state)
     rf_model_free(model);
 }
 
+static const float fine = 0.25F, coarse = 0.5F;
+
+#define SCALE(name_, number_) \
+    {.name = name_, .dtype = RF_FLOAT32, .shape = RF_SHAPE(1), .data = &(number_), .data_bytes = sizeof(number_)}
+
+static const rf_tensor levels_x = {.name = "x", .dtype = RF_UINT8, .shape = RF_SHAPE(1, 16, 32, 32)};
+static const rf_tensor levels_scales[] = {SCALE("fine", fine), SCALE("coarse", coarse)};
+static const rf_layer levels_layers[] = {
+    {.name = "floats", .type = "DequantizeLinear", .inputs = RF_NAMES("x", "fine")},
+    {.name = "largest", .type = "MaxPool", .inputs = RF_NAMES("floats"),
+     .attributes = RF_ATTRIBUTES(RF_INTS("kernel_shape", 2, 2), RF_INTS("strides", 2, 2))},
+    {.name = "levels", .type = "QuantizeLinear", .inputs = RF_NAMES("largest", "coarse")},
+};
+
+/* The input in the other levels, and the output before it is turned. */
+static void integers_take_bytes(void **state)
+{
+    (void)state;
+    const rf_network network = {
+        .inputs = &levels_x, .input_count = 1, .constants = levels_scales, .constant_count = LENGTH(levels_scales),
+        .layers = levels_layers, .layer_count = LENGTH(levels_layers),
+    };
+    rf_model *model = compiled(&network, NULL);
+    size_t bytes = elements_of(&levels_x.shape);
+    assert_in_range(rf_model_memory_needed(model).activation_bytes, 1, 2 * bytes + bytes / 4);
+    check_model(model);
+    rf_model_free(model);
+}
+
 /* Some plans write less than all of a buffer, such as what only padding would read. */
 static void random_networks(void **state)
 {
@@ -134,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_size),
         cmocka_unit_test(memory_is_reused),
+        cmocka_unit_test(integers_take_bytes),
         cmocka_unit_test(random_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
