@@ -20,10 +20,11 @@
 
 #include "check_main.h"
 
-enum { OUTPUTS = 5, MOST_CHANNELS = 40, MOST_SIDE = 12, FAST = 3, FAST_EXACT = 1 };
+enum { OUTPUTS = 8, MOST_CHANNELS = 40, MOST_SIDE = 12, FAST = 4, FAST_EXACT = 2, CHANGED = 4 };
 
-static const char *const output_names[OUTPUTS] = {"sum", "product", "largest", "joined", "mixed"};
-static const int allowed[OUTPUTS] = {1, 1, 0, 0, 0};
+static const char *const output_names[OUTPUTS] = {"sum",   "product", "largest",   "joined",
+                                                  "mixed", "seen",    "collected", "highest"};
+static const int allowed[OUTPUTS] = {1, 1, 0, 0, 0, 0, 0, 0};
 
 /* Numbers that a network's constants are, and what it reads. */
 typedef struct numbers {
@@ -71,8 +72,15 @@ static rf_tensor constant(const char *name, rf_dtype dtype, rf_shape shape, cons
 typedef struct run_result {
     unsigned char *data[OUTPUTS];
     size_t bytes[OUTPUTS];
-    int fast; /* layers that a kernel of 8 bits did */
+    int fast;    /* layers that a kernel of 8 bits did */
+    int changed; /* that brought integers to the levels of what reads them */
 } run_result;
+
+static void count_step(rf_model_step step, run_result *result)
+{
+    result->fast += strncmp(step.algorithm, "8 bits", 6) == 0;
+    result->changed += strcmp(step.type, "DequantizeLinear") == 0 && strcmp(step.fused, "QuantizeLinear") == 0;
+}
 
 static run_result run_network(const rf_network *network, const char *isa, bool exact, const check_buffer *x)
 {
@@ -98,7 +106,7 @@ static run_result run_network(const rf_network *network, const char *isa, bool e
     if (rf_run(session, &error) != RF_OK)
         fail_msg("%s", error.message);
     for (size_t i = 0; i < rf_model_step_count(model); i++)
-        result.fast += strncmp(rf_model_step_at(model, i).algorithm, "8 bits", 6) == 0;
+        count_step(rf_model_step_at(model, i), &result);
     rf_session_free(session);
     rf_model_free(model);
     return result;
@@ -138,6 +146,7 @@ static void check_all(check_random *random, const rf_network *network, const uns
         for (int exact = 0; exact < 2; exact++) {
             run_result got = run_network(network, set->isa, exact != 0, &input);
             assert_int_equal(got.fast, exact ? FAST_EXACT : FAST);
+            assert_int_equal(got.changed, CHANGED);
             compare(random, set->isa, is_signed, &got, &wanted);
             free_result(&got);
         }
@@ -197,8 +206,22 @@ static void check_one(check_random *random)
         {.name = "square", .type = check_one_in(random, 2) ? "Mul" : "Add", .inputs = RF_NAMES("xf", "xf")},
         {.name = "positive", .type = "Relu", .inputs = RF_NAMES("square")},
         QUANTIZED("mixed", "positive", "z_scale", "z_zero"),
+        DEQUANTIZED("seenf", "x", "x_scale", "x_zero"),
+        {.name = "view", .type = "Reshape", .inputs = RF_NAMES("seenf", "rows")},
+        QUANTIZED("seen", "view", "z_scale", "z_zero"),
+        DEQUANTIZED("lowf", "x", "x_scale", "x_zero"),
+        DEQUANTIZED("highf", "x", "y_scale", "y_zero"),
+        DEQUANTIZED("samef", "x", "z_scale", "z_zero"),
+        {.name = "collection", .type = "Concat", .inputs = RF_NAMES("lowf", "highf", "samef"),
+         .attributes = RF_ATTRIBUTES(RF_INT("axis", (int64_t)check_between(random, 0, 3)))},
+        QUANTIZED("collected", "collection", "z_scale", "z_zero"),
+        DEQUANTIZED("poolf", "x", "y_scale", "x_zero"),
+        {.name = "highs", .type = "MaxPool", .inputs = RF_NAMES("poolf"),
+         .attributes = RF_ATTRIBUTES(RF_INTS("kernel_shape", 3, 3), RF_INTS("pads", 1, 1, 1, 1))},
+        QUANTIZED("highest", "highs", "z_scale", "z_zero"),
     };
-    const rf_tensor outputs[OUTPUTS] = {OUT("sum"), OUT("product"), OUT("largest"), OUT("joined"), OUT("mixed")};
+    const rf_tensor outputs[OUTPUTS] = {OUT("sum"),   OUT("product"), OUT("largest"),   OUT("joined"),
+                                        OUT("mixed"), OUT("seen"),    OUT("collected"), OUT("highest")};
     const rf_network network = {
         .inputs = &x, .input_count = 1, .outputs = outputs, .output_count = OUTPUTS, .constants = constants,
         .constant_count = sizeof constants / sizeof *constants, .layers = layers,
