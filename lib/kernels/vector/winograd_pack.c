@@ -21,7 +21,7 @@ enum {
     CHANNELS = 16,          /* read together for each output channel, at most: whole vectors of taps */
     RUN = CHANNELS * 9,     /* taps of them, at most */
     TOGETHER = 4,           /* channels whose transformed weights are written together, at most */
-    POINTS = 64 * TOGETHER, /* of those, at most, for each output channel */
+    POINTS = 128,           /* of those, at most, for each output channel: some systems have small stacks */
     LANES = RF_TILE_MAX_VECTORS * RF_LANES,
     HALF = RF_LANES / 2
 };
