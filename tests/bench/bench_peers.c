@@ -28,7 +28,7 @@ static const char help[] =
     "  --exact          of ours, only algorithms that round as a sum of products does\n"
     "  --help\n";
 
-enum { BURST = 5, REST = 20, MOST_RUNS = 10000, MOST_THREADS = 256, MOST_COUNTS = 8, STARTS = 5 };
+enum { BURST = 5, REST = 200, MOST_RUNS = 10000, MOST_THREADS = 256, MOST_COUNTS = 8, STARTS = 5 };
 
 typedef struct bench_request {
     const char *library, *isa;

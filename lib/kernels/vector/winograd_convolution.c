@@ -270,6 +270,18 @@ static const char *const names[RF_WINOGRAD_OUTPUTS][RF_WINOGRAD_OUTPUTS][RF_TILE
     ACROSS(1), ACROSS(2), ACROSS(3), ACROSS(4), ACROSS(5), ACROSS(6),
 };
 
+/*
+ * Panels that are not shared out: equal parts of a block, an even number where there is only one, since most often
+ * it is two workers that share them. Each part has the block's inputs transformed again.
+ */
+static int64_t panels_together(const rf_winograd_plan *plan)
+{
+    int64_t parts = rf_max(plan->panels / GRAIN_PANELS / 2 * 2, 2);
+    if (plan->blocks > 1)
+        parts = plan->panels % 2 == 0 && plan->panels >= 2 * GRAIN_PANELS ? 2 : 1;
+    return rf_div_ceil(plan->panels, parts);
+}
+
 static bool set_work(const rf_winograd_plan *plan, rf_work *work)
 {
     int64_t lanes = plan->panels * rf_winograd_panel(plan), units;
@@ -291,8 +303,7 @@ static bool set_work(const rf_winograd_plan *plan, rf_work *work)
     work->packed_bytes = bytes;
     work->scratch_bytes = scratch * sizeof(float);
     work->units = (size_t)units;
-    int64_t grain = plan->blocks > 1 ? rf_max(rf_div_ceil(plan->panels, 2), GRAIN_PANELS) : GRAIN_PANELS;
-    work->grain = (size_t)rf_min(plan->panels, grain);
+    work->grain = (size_t)panels_together(plan);
     work->operations = rf_checked_mul(floats, (uint64_t)plan->tile_count, &work->operations)
                            ? work->operations : UINT64_MAX / 2;
     return true;
