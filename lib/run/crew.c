@@ -15,8 +15,8 @@ enum { PATIENCE = 2000, CHUNKS_PER_WORKER = 4 };
 /*
  * A worker whose processor another process has taken cannot finish the units that it holds, and all others wait
  * until it gets its processor back: some milliseconds each time, longer than many a network takes. Where one finds
- * that others have waited for it, there is a processor less than was thought, and one worker less is used for
- * several times as long. All in nanoseconds.
+ * that others have waited for it, again within `longest_out`, there is a processor less than was thought, and one
+ * worker less is used for several times as long; once may be that it has just woken up. All in nanoseconds.
  */
 static const int64_t grace = 200000, longest_out = 100000000, nap = 100000;
 enum { TIMES_OUT = 20 };
@@ -179,7 +179,11 @@ static void note_lateness(const member *at, size_t s)
     rf_crew *crew = &at->session->crew;
     if (at->took < grace || atomic_load_explicit(&crew->late, memory_order_relaxed) != s + 1)
         return;
-    int64_t until = now() + (at->took < longest_out / TIMES_OUT ? at->took * TIMES_OUT : longest_out);
+    int64_t time = now(), before = atomic_exchange_explicit(&crew->last_late, time, memory_order_relaxed);
+    if (before == 0 || time - before > longest_out)
+        return;
+    int64_t until = time + (at->took < longest_out / TIMES_OUT ? at->took * TIMES_OUT : longest_out);
+    atomic_store_explicit(&crew->last_late, until, memory_order_relaxed);
     atomic_fetch_add_explicit(&crew->late_workers, 1, memory_order_relaxed);
     atomic_store_explicit(&crew->fewer_until, until, memory_order_relaxed);
     stay_out(at, until);

@@ -31,7 +31,8 @@ typedef struct rf_crew {
     atomic_bool led, stopped;
     atomic_size_t late;          /* 1 + the step that some have long waited for others to finish; 0 for none */
     atomic_size_t late_workers;  /* that have been waited for */
-    _Atomic int64_t fewer_until; /* nanoseconds of a clock */
+    _Atomic int64_t last_late;   /* when one was, or will be used again; nanoseconds of a clock, 0 for never */
+    _Atomic int64_t fewer_until; /* the same clock */
     size_t fewer;                /* workers not to use until then */
     size_t owners;               /* of shares in the present run */
     rf_status status;
