@@ -85,15 +85,10 @@ static rf_status fuse_function(rf_plan *plan, rf_job *job, rf_job *before)
     return absorb(plan, job, before, &task, inputs, paired ? 2 : 1);
 }
 
-static bool is_eight_bits(rf_dtype dtype)
-{
-    return dtype == RF_INT8 || dtype == RF_UINT8;
-}
-
 /* Whether nothing but a choice reads what an input of other levels is dequantised to. */
 static bool can_change(const rf_plan *plan, const source *input, const rf_value *value)
 {
-    return input->node && is_eight_bits(input->levels.dtype) && rf_plan_only_producer(plan, value);
+    return input->node && rf_plan_is_eight_bits(input->levels.dtype) && rf_plan_only_producer(plan, value);
 }
 
 /* Levels that are quantised anyway after the choice are so before it: the dequantising job does both. */
@@ -119,7 +114,8 @@ static rf_status fuse_choice(rf_plan *plan, rf_job *job, rf_job *before)
     for (uint32_t i = 0; i < count; i++) {
         inputs[i] = source_of(plan, before->inputs[i]);
         if (!same_levels(&inputs[i].levels, output)
-            && !(is_eight_bits(output->dtype) && output->scale > 0 && can_change(plan, &inputs[i], before->inputs[i])))
+            && !(rf_plan_is_eight_bits(output->dtype) && output->scale > 0
+                 && can_change(plan, &inputs[i], before->inputs[i])))
             return RF_OK;
     }
     for (uint32_t i = 0; i < count; i++)

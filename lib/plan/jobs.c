@@ -42,11 +42,6 @@ static bool is_float(const rf_node *node, rf_task_kind kind)
     return rf_output(node, 0) && rf_output(node, 0)->dtype == RF_FLOAT32;
 }
 
-static bool is_eight_bits(rf_dtype dtype)
-{
-    return dtype == RF_INT8 || dtype == RF_UINT8;
-}
-
 static bool puts_out_one(const rf_node *node)
 {
     for (uint32_t i = 1; i < node->output_count; i++)
@@ -66,7 +61,7 @@ static bool is_lowered(const rf_node *node, rf_task *task)
         return true;
     if (task->kind == RF_TASK_LEVELS)
         return task->as.levels.axis < 0;
-    if (task->kind == RF_TASK_POOL && is_eight_bits(node->inputs[0]->dtype))
+    if (task->kind == RF_TASK_POOL && rf_plan_is_eight_bits(node->inputs[0]->dtype))
         return true;
     if (task->kind == RF_TASK_INTEGER_SUM)
         return rf_plan_knows_integer_sum(&task->as.integer_sum);

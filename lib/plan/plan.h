@@ -130,6 +130,11 @@ static inline rf_plan_value *rf_plan_value_of(const rf_plan *plan, const rf_valu
     return &plan->values[value - plan->graph->values];
 }
 
+static inline bool rf_plan_is_eight_bits(rf_dtype dtype)
+{
+    return dtype == RF_INT8 || dtype == RF_UINT8;
+}
+
 rf_status rf_plan_no_memory(const rf_plan *plan);
 
 /* jobs.c: asks the rows; marks what nothing depends on; counts readers. */

@@ -167,9 +167,9 @@ static void set_blocks(rf_winograd_plan *plan)
 
 static bool plan_tiles(rf_winograd_plan *plan, const rf_convolution_spec *spec, int down, int across)
 {
-    *plan = (rf_winograd_plan){.spec = *spec, .schemes = {down, across}};
     if (!suits(down, &spec->windows[0]) || !suits(across, &spec->windows[1]))
         return false;
+    *plan = (rf_winograd_plan){.spec = *spec, .schemes = {down, across}};
     plan->depth = rf_div_ceil(spec->input.dims[1], RF_LANES) * RF_LANES;
     if (plan->depth > INT32_MAX || !set_tiles(plan))
         return false;
@@ -196,7 +196,7 @@ static bool is_accurate(const rf_winograd_plan *plan)
 {
     int64_t sums = 1;
     for (int k = 0; k < 2; k++)
-        sums *= plan->spec.windows[k].stride == 2 ? plan->outputs[k] + 1 : plan->points[k];
+        sums *= rf_winograd_sums(&rf_winograd_schemes[plan->schemes[k]]);
     return plan->point_count <= MOST_POINTS && (sums < MANY_POINTS || plan->spec.input.dims[1] <= MOST_CHANNELS);
 }
 

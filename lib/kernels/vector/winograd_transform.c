@@ -51,15 +51,9 @@ static const points sets[] = {
     {4, 1, FOUR_PAIRS(0.5f, 0.75f, 1.125f, 2.25f)},
 };
 
-/* A scheme's points that are not pixels as they are. */
-RF_INLINE int transformed(const rf_winograd_scheme *scheme)
-{
-    return scheme->stride == 2 ? scheme->outputs + 1 : scheme->points;
-}
-
 RF_INLINE const points *points_of(const rf_winograd_scheme *scheme)
 {
-    return &sets[transformed(scheme) - LEAST_POINTS];
+    return &sets[rf_winograd_sums(scheme) - LEAST_POINTS];
 }
 
 /* ---- One line of vectors ------------------------------------------------------------------ */
@@ -113,7 +107,7 @@ RF_INLINE void from_all_points(rf_vec *y, const rf_vec *x, const points *at, con
 
 RF_INLINE void to_points(rf_vec *y, const rf_vec *x, const rf_winograd_scheme *scheme)
 {
-    const int count = transformed(scheme);
+    const int count = rf_winograd_sums(scheme);
     if (scheme->kernel == 1) {
         y[0] = x[0];
     } else if (scheme->stride == 1) {
@@ -132,7 +126,7 @@ RF_INLINE void to_points(rf_vec *y, const rf_vec *x, const rf_winograd_scheme *s
 
 RF_INLINE void from_points(rf_vec *y, const rf_vec *x, const rf_winograd_scheme *scheme)
 {
-    const int count = transformed(scheme);
+    const int count = rf_winograd_sums(scheme);
     if (scheme->kernel == 1) {
         y[0] = x[0];
         return;
@@ -286,7 +280,7 @@ static void set_rows(const points *at, double matrix[RF_WINOGRAD_POINTS][RF_WINO
 void RF_ISA_NAME(rf_winograd_kernel_matrix)(int number, double matrix[RF_WINOGRAD_POINTS][RF_WINOGRAD_TAPS])
 {
     const rf_winograd_scheme *scheme = &rf_winograd_schemes[number];
-    const int count = transformed(scheme);
+    const int count = rf_winograd_sums(scheme);
     for (int j = 0; j < RF_WINOGRAD_POINTS; j++)
         for (int tap = 0; tap < RF_WINOGRAD_TAPS; tap++)
             matrix[j][tap] = 0;

@@ -27,6 +27,12 @@ static const rf_winograd_scheme rf_winograd_schemes[RF_WINOGRAD_SCHEMES] = {
     {3, 2, 4, 9}, {5, 1, 2, 6}, {5, 1, 3, 7}, {5, 1, 4, 8}, {7, 1, 2, 8}, {7, 1, 3, 9}, {7, 1, 4, 10},
 };
 
+/* A scheme's points that are sums of pixels, not pixels as they are. */
+RF_INLINE int rf_winograd_sums(const rf_winograd_scheme *scheme)
+{
+    return scheme->stride == 2 ? scheme->outputs + 1 : scheme->points;
+}
+
 /* Vectors of one tile on their way: [row][column], rows of RF_WINOGRAD_POINTS vectors. */
 typedef struct rf_winograd_grid {
     rf_vec at[RF_WINOGRAD_POINTS * RF_WINOGRAD_POINTS];
