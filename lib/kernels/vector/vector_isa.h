@@ -7,6 +7,7 @@
  * RF_SMALLER likewise. RF_LARGEST gives the larger, or NaN where either is.
  * RF_NEAREST, RF_BELOW and RF_ABOVE round to integers, halves to even.
  * RF_SCALE(x, n) is x times 2^n for whole n, rounded once however small it is.
+ * RF_LOOK_UP(table, v) is a vector of table[i], i the low four bits of each lane of v.
  * RF_NARROW(a, b) is a vector of the doubles of a, then those of b.
  * RF_STREAM(to, v) stores a line of the cache past the cache, in any order with
  * other stores until RF_STREAM_END(). RF_LOAD_FIRST and RF_STORE_FIRST touch the
@@ -30,6 +31,7 @@
 #define RF_BELOW(x) ((rf_vec)_mm512_roundscale_ps((__m512)(x), 9))
 #define RF_ABOVE(x) ((rf_vec)_mm512_roundscale_ps((__m512)(x), 10))
 #define RF_SCALE(x, n) ((rf_vec)_mm512_scalef_ps((__m512)(x), (__m512)(n)))
+#define RF_LOOK_UP(table, v) ((rf_uvec)_mm512_permutexvar_epi32((__m512i)(v), _mm512_loadu_si512(table)))
 #define RF_NARROW_HALF(a) _mm512_cvtpd_ps((__m512d)(a))
 #define RF_NARROW(a, b)                                                                            \
     ((rf_vec)_mm512_insertf32x8(_mm512_castps256_ps512(RF_NARROW_HALF(a)), RF_NARROW_HALF(b), 1))

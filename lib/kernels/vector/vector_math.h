@@ -180,30 +180,53 @@ RF_INLINE rf_vec rf_vexpm1(rf_vec x)
 }
 
 /*
- * 1 / (1 + exp(-x)), 2.5 ulp where it is a normal number: 2^n / (2^n + exp(-r)) for x = n ln 2 + r.
- * The power is held 2^64 times as large, which leaves the smallest results their last bits.
+ * exp(x) = power / rest / 2^more, rest near 1, where the power is a normal number. Powers go by sixteenths of
+ * a factor of 2 where one instruction looks them up: rest then takes fewer terms.
  */
-RF_INLINE rf_vec rf_vsigmoid_from(rf_vec x, rf_vec least)
+#ifdef RF_LOOK_UP
+
+/* roots[i] holds the bits of 2^(i/16), less those that i itself adds to a number's exponent. */
+RF_INLINE rf_vec rf_vsplit_exp(rf_vec x, const int more, rf_vec *rest)
+{
+    static const uint32_t roots[16] = {
+        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+        0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
+    };
+    const float shift = 0x1.8p23f + 16 * (float)more;
+    rf_vec shifted = x * (16 * 0x1.715476p+0f) + shift;
+    rf_vec n = shifted - shift;
+    rf_vec r = x - n * (0x1.63p-1f / 16) - n * (-0x1.bd0106p-13f / 16);
+    *rest = 1 - r * (1 - r * (0.5f - r * (1.0f / 6)));
+    return (rf_vec)(RF_LOOK_UP(roots, shifted) + ((rf_uvec)shifted << 19));
+}
+
+#else
+
+RF_INLINE rf_vec rf_vsplit_exp(rf_vec x, const int more, rf_vec *rest)
 {
     rf_vec n;
     rf_uvec biased;
-    rf_vec r = rf_vreduce_exp(rf_at_most(rf_at_least(x, least), rf_set(30)), 127 + 64, &n, &biased);
-    rf_vec power = rf_vpower_of_two(biased);
-    return power / (power * 0x1p-64f + rf_vexp_reduced(-r)) * 0x1p-64f;
+    *rest = rf_vexp_reduced(-rf_vreduce_exp(x, (float)(127 + more), &n, &biased));
+    return rf_vpower_of_two(biased);
 }
 
-/* Beyond the limits the result is 0 or 1. */
+#endif
+
+/* 1 / (1 + exp(-x)), 2.5 ulp where it is a normal number. Beyond the limits it is 0 or 1. */
 RF_INLINE rf_vec rf_vsigmoid(rf_vec x)
 {
-    return rf_vsigmoid_from(x, rf_set(-110));
+    /* 2^64 times as large, the smallest results keep their last bits. */
+    rf_vec rest, power = rf_vsplit_exp(rf_at_most(rf_at_least(x, rf_set(-110)), rf_set(30)), 64, &rest);
+    return power / (power * 0x1p-64f + rest) * 0x1p-64f;
 }
 
 /* x sigmoid(x). Below -87 it is 0, off by less than 2e-36: subnormal numbers would take many times as long. */
 RF_INLINE rf_vec rf_vsilu(rf_vec x)
 {
     const rf_vec least = rf_set(-87);
-    rf_vec sigmoid = rf_vsigmoid_from(x, least);
-    return x * rf_select(x < least, rf_set(0), sigmoid);
+    rf_vec rest, power = rf_vsplit_exp(rf_at_most(rf_at_least(x, least), rf_set(30)), 0, &rest);
+    rf_ivec keeps = x >= least;
+    return x * ((rf_vec)(keeps & (rf_ivec)power) / (power + rest));
 }
 
 /* 2.5 ulp. */
