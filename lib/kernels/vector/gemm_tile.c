@@ -64,42 +64,19 @@ int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, int64_t dep
 /* ---- Epilogues out of tiles --------------------------------------------------------------- */
 
 /* `map.function` is a constant to the compiler, or any. */
-RF_INLINE void map_stored(const rf_tile *tile, float *output, int64_t rows, int64_t vectors, const rf_map map)
-{
-    const int64_t last = RF_LANES - tile->absent;
-    for (int64_t r = 0; r < rows; r++) {
-        float *to = output + r * tile->output_step;
-        for (int64_t v = 1; v < vectors; v++, to += RF_LANES)
-            rf_store(to, rf_vmap(rf_load(to), map));
-        if (RF_HAS_MASKS)
-            rf_store_some(to, rf_vmap(rf_load_some(to, last), map), last);
-        else
-            rf_store(to, rf_vmap(rf_load(to), map));
-    }
-}
-
-void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, float *output, int64_t rows, int64_t vectors)
-{
-    const rf_map map = tile->map;
-    switch (map.function) {
-    case RF_MAP_SILU: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_SILU, 0, 0}); break;
-    case RF_MAP_SIGMOID: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
-    case RF_MAP_HARD_SIGMOID: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_HARD_SIGMOID, map.a, map.b}); break;
-    case RF_MAP_LEAKY_RELU: map_stored(tile, output, rows, vectors, (rf_map){RF_MAP_LEAKY_RELU, map.a, 0}); break;
-    default: map_stored(tile, output, rows, vectors, map);
-    }
-}
-
 RF_INLINE void finish_row(const rf_tile_rows_out *to, float *output, const float *residual, const float *sums,
                           const rf_map map)
 {
-    for (int64_t c = 0; c < to->outputs; c += RF_LANES) {
-        const float *add = residual ? residual + c : NULL;
-        if (to->outputs - c >= RF_LANES)
-            rf_finish(output + c, rf_load(sums + c), add, map);
-        else
-            rf_finish_some(output + c, rf_load(sums + c), add, map, to->outputs - c);
+    int64_t c = 0;
+    for (; to->outputs - c >= RF_LANES; c += RF_LANES) {
+        rf_vec x = rf_load(sums + c);
+        rf_store(output + c, rf_vmap(residual ? x + rf_load(residual + c) : x, map));
     }
+    int64_t rest = to->outputs - c;
+    if (!rest)
+        return;
+    rf_vec x = rf_load(sums + c);
+    rf_store_some(output + c, rf_vmap(residual ? x + rf_load_some(residual + c, rest) : x, map), rest);
 }
 
 RF_INLINE void finish_rows(const rf_tile_rows_out *to, const float *sums, const rf_map map)
@@ -124,6 +101,8 @@ void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums)
     case RF_MAP_HARD_SWISH: finish_rows(to, sums, (rf_map){RF_MAP_HARD_SWISH, 0, 0}); break;
     case RF_MAP_SILU: finish_rows(to, sums, (rf_map){RF_MAP_SILU, 0, 0}); break;
     case RF_MAP_SIGMOID: finish_rows(to, sums, (rf_map){RF_MAP_SIGMOID, 0, 0}); break;
+    case RF_MAP_HARD_SIGMOID: finish_rows(to, sums, (rf_map){RF_MAP_HARD_SIGMOID, map.a, map.b}); break;
+    case RF_MAP_LEAKY_RELU: finish_rows(to, sums, (rf_map){RF_MAP_LEAKY_RELU, map.a, 0}); break;
     default: finish_rows(to, sums, map);
     }
 }

@@ -89,8 +89,17 @@ RF_INLINE void rf_tile_step(rf_vec *sums, const float *input, int64_t step, cons
     }
 }
 
-/* map() of all that a tile has stored: of functions that would take the registers of its sums. */
-void RF_ISA_NAME(rf_tile_map)(const rf_tile *tile, float *output, int64_t rows, int64_t vectors);
+/* Rows of finished sums on their way out. */
+typedef struct rf_tile_rows_out {
+    int64_t rows, outputs, lanes; /* lanes: floats of a row of sums, at least `outputs` */
+    float *output;
+    const float *residual;        /* or NULL */
+    int64_t output_step, residual_step;
+    rf_map map;
+} rf_tile_rows_out;
+
+/* Stores map(sum + residual) of each: of any function, also those that would take the registers of a tile's sums. */
+void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums);
 
 /* Applies a function of few instructions to all sums; false where it isn't one. */
 RF_INLINE bool rf_tile_apply(const rf_map map, rf_vec *sums, const int count)
@@ -133,7 +142,22 @@ RF_INLINE void rf_tile_store(const rf_tile *tile, float *output, const float *re
             sums[k] += rf_tile_load(tile, residual + k / vectors * tile->residual_step + k % vectors * RF_LANES,
                                     k % vectors, vectors);
     }
-    bool done = rf_tile_apply(tile->map, sums, rows * vectors);
+    if (!rf_tile_apply(tile->map, sums, rows * vectors)) {
+        float near[RF_TILE_MAX_SUMS * RF_LANES];
+        RF_UNROLL
+        for (int k = 0; k < rows * vectors; k++)
+            rf_store(near + k * RF_LANES, sums[k]);
+        const rf_tile_rows_out to = {
+            .rows = rows,
+            .outputs = vectors * RF_LANES - tile->absent,
+            .lanes = vectors * RF_LANES,
+            .output = output,
+            .output_step = tile->output_step,
+            .map = tile->map,
+        };
+        RF_ISA_NAME(rf_tile_finish)(&to, near);
+        return;
+    }
     const bool some = RF_HAS_MASKS && tile->absent;
     RF_UNROLL
     for (int k = 0; k < rows * vectors; k++) {
@@ -143,8 +167,6 @@ RF_INLINE void rf_tile_store(const rf_tile *tile, float *output, const float *re
         else
             rf_store(to, sums[k]);
     }
-    if (!done)
-        RF_ISA_NAME(rf_tile_map)(tile, output, rows, vectors);
 }
 
 /* What is added at the end has time to come while products are made. */
@@ -277,16 +299,5 @@ int64_t RF_ISA_NAME(rf_tile_rows)(int64_t vectors);
 /* How many vectors of `outputs` channels to take at once for lines of `extent` rows of `depth` products; about how
  * many cycles a product of each sum of a line then takes. */
 int32_t RF_ISA_NAME(rf_tile_choose)(int64_t extent, int64_t outputs, int64_t depth, double *cycles);
-
-/* Rows of finished sums on their way out. */
-typedef struct rf_tile_rows_out {
-    int64_t rows, outputs, lanes; /* lanes: floats of a row of sums, at least `outputs` */
-    float *output;
-    const float *residual;        /* or NULL */
-    int64_t output_step, residual_step;
-    rf_map map;
-} rf_tile_rows_out;
-
-void RF_ISA_NAME(rf_tile_finish)(const rf_tile_rows_out *to, const float *sums);
 
 #endif

@@ -172,6 +172,20 @@ RF_INLINE void rf_row_plane(const rf_row_tile *tile, rf_vec *sums, const float *
     }
 }
 
+RF_INLINE void rf_row_finish_far(const rf_row_tile *tile, float *output, const float *sums, const rf_row_shape is)
+{
+    rf_tile_rows_out to = {
+        .rows = is.inside ? RF_ROW_PIXELS : tile->pixels,
+        .outputs = RF_LANES,
+        .lanes = RF_LANES,
+        .output = output,
+        .output_step = tile->output_step,
+        .map = tile->map,
+    };
+    for (int r = 0; r < is.rows; r++, to.output += tile->output_row)
+        RF_ISA_NAME(rf_tile_finish)(&to, sums + r * RF_ROW_PIXELS * RF_LANES);
+}
+
 RF_INLINE void rf_row_store(const rf_row_tile *tile, rf_vec *sums, int64_t x, const rf_row_shape is)
 {
     float *output = tile->output + x * tile->output_step;
@@ -184,18 +198,18 @@ RF_INLINE void rf_row_store(const rf_row_tile *tile, rf_vec *sums, int64_t x, co
                 sums[k] += rf_load(residual + r * tile->residual_row + p * tile->residual_step);
         }
     }
-    bool done = rf_tile_apply(tile->map, sums, is.rows * RF_ROW_PIXELS);
+    const bool done = rf_tile_apply(tile->map, sums, is.rows * RF_ROW_PIXELS);
+    float near[RF_ROW_SUMS * RF_LANES];
+    float *to = done ? output : near;
+    const int64_t step = done ? tile->output_step : RF_LANES, below = done ? tile->output_row : RF_ROW_PIXELS * RF_LANES;
     RF_UNROLL
     for (int k = 0; k < is.rows * RF_ROW_PIXELS; k++) {
         int r = k / RF_ROW_PIXELS, p = k % RF_ROW_PIXELS;
         if (is.inside || p < tile->pixels)
-            rf_store(output + r * tile->output_row + p * tile->output_step, sums[k]);
+            rf_store(to + r * below + p * step, sums[k]);
     }
-    if (done)
-        return;
-    rf_tile stored = {.output = output, .output_step = tile->output_step, .map = tile->map};
-    for (int r = 0; r < is.rows; r++, stored.output += tile->output_row)
-        RF_ISA_NAME(rf_tile_map)(&stored, stored.output, is.inside ? RF_ROW_PIXELS : tile->pixels, 1);
+    if (!done)
+        rf_row_finish_far(tile, output, near, is);
 }
 
 RF_INLINE void rf_row_finish(const rf_row_tile *tile, rf_vec *sums, int64_t x, const rf_row_shape is)
