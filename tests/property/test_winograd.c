@@ -93,7 +93,15 @@ static void make_weights(check_random *random, problem *p, int64_t count)
     check_buffer_protect(&p->weights);
 }
 
-/* One output's sum of products; *magnitude gets that of their absolute values. */
+static int64_t clamped(int64_t at, int64_t extent)
+{
+    return at < 0 ? 0 : at >= extent ? extent - 1 : at;
+}
+
+/*
+ * One output's sum of products; *magnitude gets that of their absolute values. A tap on padding multiplies nothing,
+ * but its weight is part of the transformed ones, of which each meets all inputs of a tile: it counts with the nearest.
+ */
 static double sum_at(const problem *p, const int64_t *index, double *magnitude)
 {
     const rf_strided *input = &p->input.at;
@@ -105,14 +113,13 @@ static double sum_at(const problem *p, const int64_t *index, double *magnitude)
         for (int64_t tap = 0; tap < taps; tap++) {
             int64_t y = index[2] * down->stride - down->pad_begin + tap / across->kernel * down->dilation;
             int64_t x = index[3] * across->stride - across->pad_begin + tap % across->kernel * across->dilation;
-            if (y < 0 || y >= input->dims[2] || x < 0 || x >= input->dims[3])
-                continue;
-            const int64_t from[] = {index[0], c, y, x};
+            const int64_t from[] = {index[0], c, clamped(y, input->dims[2]), clamped(x, input->dims[3])};
             int64_t weight = p->spec.reversed ? (c * p->output.at.dims[1] + index[1]) * taps + taps - 1 - tap
                                               : (index[1] * input->dims[1] + c) * taps + tap;
             double product = factor * check_float_at(p->spec.weights, weight)
                              * (double)p->input.data[check_offset(input, from)];
-            sum += product;
+            if (y == from[2] && x == from[3])
+                sum += product;
             *magnitude += isnan(product) ? 0 : fabs(product);
         }
     return sum;
