@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "network/folding.h"
 
+#include "ops/task.h"
+
 /* Elements that shapes need, and what is not worth asking whether there is room for it. */
 enum { FEW = 1024 };
 
 rf_folding rf_folding_start(bool floats)
 {
     if (floats)
-        return (rf_folding){.budget = UINT64_C(1) << 29, .most_floats = UINT64_MAX};
+        return (rf_folding){.budget = UINT64_C(1) << 29, .most_floats = UINT64_MAX, .defers = true};
     return (rf_folding){.budget = UINT64_C(1) << 26, .most_floats = FEW};
 }
 
 static bool is_known(const rf_node *node)
 {
     for (uint32_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && !node->inputs[i]->data)
+        if (node->inputs[i] && !node->inputs[i]->data && !node->inputs[i]->deferred)
             return false;
     return true;
 }
@@ -61,10 +63,10 @@ static bool count_ragged(const rf_node *node, uint64_t *work)
 
 /* Whether what is computed leaves half of the memory to others; without, a file of a few bytes could fill
  * it, and computing when running takes less. */
-static bool leaves_room(const rf_node *node)
+static bool leaves_room(const rf_folding *folding, const rf_node *node)
 {
-    uint64_t bytes = 0;
-    if (node->op->scratch && !node->op->scratch(node, &bytes))
+    uint64_t bytes = folding->deferred, own;
+    if (node->op->scratch && (!node->op->scratch(node, &own) || !rf_checked_add(bytes, own, &bytes)))
         return false;
     for (uint32_t i = 0; i < node->output_count; i++)
         if (node->outputs[i] && !rf_checked_add(bytes, node->outputs[i]->bytes, &bytes))
@@ -86,7 +88,7 @@ static bool affordable(rf_folding *folding, const rf_node *node)
             return false;
         elements += rf_elements(&value->shape);
     }
-    if (elements > FEW && !leaves_room(node))
+    if (elements > FEW && !leaves_room(folding, node))
         return false;
     if (!count_work(node, &elements) || !count_ragged(node, &elements) || elements > folding->budget)
         return false;
@@ -126,14 +128,43 @@ static rf_status evaluate(rf_node *node)
     return status;
 }
 
-rf_status rf_folding_node(rf_folding *folding, rf_node *node)
+static rf_status compute(rf_node *node)
 {
-    if (!node->op->evaluate || !is_known(node) || is_done(node) || !affordable(folding, node))
-        return RF_OK;
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i])
+            RF_TRY(rf_folding_settle(node->inputs[i]));
     for (uint32_t i = 0; i < node->output_count; i++) {
         void *data;
         if (node->outputs[i])
             RF_TRY(rf_node_take_data(node, node->outputs[i], &data));
     }
     return evaluate(node);
+}
+
+rf_status rf_folding_settle(rf_value *value)
+{
+    rf_node *node = value->deferred;
+    value->deferred = NULL;
+    return node ? compute(node) : RF_OK;
+}
+
+/* Floats take four times the memory of the integers that they are made of, which are all that some layers read. */
+static bool is_expansion(const rf_node *node)
+{
+    rf_task task;
+    if (!node->op->lower || !node->op->lower(node, &task) || task.kind != RF_TASK_LEVELS || task.as.levels.paired)
+        return false;
+    return task.as.levels.inputs[0].dtype != RF_FLOAT32 && task.as.levels.output.dtype == RF_FLOAT32
+        && rf_elements(&node->outputs[0]->shape) > FEW;
+}
+
+rf_status rf_folding_node(rf_folding *folding, rf_node *node)
+{
+    if (!node->op->evaluate || !is_known(node) || is_done(node) || !affordable(folding, node))
+        return RF_OK;
+    if (!folding->defers || !is_expansion(node))
+        return compute(node);
+    node->outputs[0]->deferred = node;
+    folding->deferred += node->outputs[0]->bytes;
+    return RF_OK;
 }

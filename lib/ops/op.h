@@ -34,6 +34,7 @@ typedef struct rf_value {
     bool constant;                /* depends on no network input */
     bool in_description;          /* a constant that the description declares */
     bool ragged;                  /* extents are upper bounds: `evaluate` sets the real ones */
+    struct rf_node *deferred;     /* computes the elements, which are known but not there yet; NULL for none */
 } rf_value;
 
 /* A weight that the description implies without naming a tensor. */

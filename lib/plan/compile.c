@@ -106,9 +106,11 @@ static rf_status make_plan(rf_model *model, bool tune)
 {
     rf_plan *plan = &model->plan;
     RF_TRY(keep_values(plan));
+    RF_TRY(rf_plan_settle_floats(plan));
     RF_TRY(rf_plan_make_jobs(plan));
     if (!plan->reference)
         RF_TRY(rf_plan_fuse(plan));
+    RF_TRY(rf_plan_settle_read(plan));
     rf_plan_choose_hosts(plan);
     rf_status status = tune && !plan->reference ? emit_tuned(plan) : rf_plan_emit(plan);
     rf_plan_end_tuning(plan);

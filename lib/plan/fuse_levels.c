@@ -139,7 +139,7 @@ static bool read_weights(const rf_plan *plan, const rf_value *weight, int32_t ax
 {
     const rf_node *node = weight->producer >= 0 ? &plan->graph->nodes[weight->producer] : NULL;
     rf_task task;
-    if (!weight->data || !node || !node->op || !node->op->lower || !node->op->lower(node, &task)
+    if (!(weight->data || weight->deferred) || !node || !node->op || !node->op->lower || !node->op->lower(node, &task)
         || task.kind != RF_TASK_LEVELS || task.as.levels.output.dtype != RF_FLOAT32
         || task.as.levels.inputs[0].dtype == RF_FLOAT32 || !node->inputs[0]->data)
         return false;

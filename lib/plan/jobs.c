@@ -23,11 +23,11 @@ bool rf_plan_has_constants(const rf_job *job)
     return weight->data && (!bias || bias->data);
 }
 
-/* Whether the elements of all outputs are known already. */
+/* Whether the elements of all outputs are known, though they may still be deferred. */
 static bool is_folded(const rf_node *node)
 {
     for (uint32_t i = 0; i < node->output_count; i++)
-        if (node->outputs[i] && !node->outputs[i]->data)
+        if (node->outputs[i] && !node->outputs[i]->data && !node->outputs[i]->deferred)
             return false;
     return true;
 }

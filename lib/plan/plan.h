@@ -137,6 +137,12 @@ static inline bool rf_plan_is_eight_bits(rf_dtype dtype)
 
 rf_status rf_plan_no_memory(const rf_plan *plan);
 
+/* deferred.c: constants that are known as 8-bit integers, and as floats only once they are computed. */
+/* Computes those that some layer reads as floats, as far as the layers around it tell. */
+rf_status rf_plan_settle_floats(rf_plan *plan);
+/* Computes those that a job still reads after fusion. */
+rf_status rf_plan_settle_read(rf_plan *plan);
+
 /* jobs.c: asks the rows; marks what nothing depends on; counts readers. */
 rf_status rf_plan_make_jobs(rf_plan *plan);
 /* Marks as dead the jobs whose outputs nothing reads, and counts readers anew. */
