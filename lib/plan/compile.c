@@ -80,15 +80,17 @@ static bool count_outputs(const rf_graph *graph, uint64_t *bytes)
 }
 
 /* Sizes are bounded before anyone asks for memory. */
-static rf_status check_memory(const rf_plan *plan)
+static rf_status check_memory(rf_plan *plan)
 {
     uint64_t outputs = UINT64_MAX, scratch = UINT64_MAX, weights = rf_weights_bytes(plan->weights), total;
     bool fits = count_outputs(plan->graph, &outputs)
         && rf_checked_add(plan->worker_bytes, plan->reference_bytes, &scratch)
         && rf_checked_add(plan->arena_bytes, scratch, &total) && rf_checked_add(total, outputs, &total)
         && rf_checked_add(total, weights, &total) && rf_checked_add(total, plan->arena->bytes_taken, &total);
-    if (fits && total <= plan->graph->limits.memory_bytes)
+    if (fits && total <= plan->graph->limits.memory_bytes) {
+        plan->spare_bytes = plan->graph->limits.memory_bytes - total;
         return RF_OK;
+    }
     return rf_fail(plan->error, RF_ERROR_LIMIT, "memory_bytes",
                    "running takes %llu bytes for tensors between layers, %llu for outputs, %llu for weights and %llu "
                    "to work in: more than limits.memory_bytes (%llu)",
@@ -178,7 +180,8 @@ static rf_status build(rf_graph *graph, const rf_compile_options *options, const
     set_errors(graph, NULL);
     (*model)->plan.error = NULL;
     if (status == RF_OK)
-        status = rf_weights_finish((*model)->plan.weights, options->executor, graph->network->backing, error);
+        status = rf_weights_finish((*model)->plan.weights, options->executor, graph->network->backing,
+                                   (*model)->plan.spare_bytes, error);
     return status;
 }
 

@@ -238,12 +238,13 @@ static size_t buffers_bytes(const packer *all, size_t workers)
 }
 
 /* Where there is no memory for buffers, weights are read in place. */
-static void take_buffers(packer *all, size_t workers)
+static void take_buffers(packer *all, size_t workers, uint64_t spare)
 {
     const rf_allocator *allocator = &all->weights->arena.allocator;
+    const uint64_t most = (spare < most_read ? spare : most_read) / ALIGNMENT, each = most ? (most - 1) / workers : 0;
     for (const entry *at = all->weights->first; all->backing && at; at = at->next) {
         uint64_t bytes = share_of(at, 0).bytes;
-        if (bytes > all->buffer_bytes && bytes <= most_read / workers)
+        if (bytes > all->buffer_bytes && bytes <= each * ALIGNMENT)
             all->buffer_bytes = bytes;
     }
     all->buffer_bytes = (all->buffer_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -253,7 +254,7 @@ static void take_buffers(packer *all, size_t workers)
         all->buffers = aligned(all->memory);
 }
 
-static void pack_all(rf_weights *weights, const rf_executor *executor, const rf_backing *backing)
+static void pack_all(rf_weights *weights, const rf_executor *executor, const rf_backing *backing, uint64_t spare)
 {
     packer all = {.weights = weights, .backing = backing};
     const size_t workers = executor && weights->parts > 1 ? executor->workers : 1;
@@ -261,7 +262,7 @@ static void pack_all(rf_weights *weights, const rf_executor *executor, const rf_
     atomic_init(&all.taken, 0);
     if (backing)
         backing->forget(backing->context, NULL, SIZE_MAX);
-    take_buffers(&all, workers);
+    take_buffers(&all, workers, spare);
     if (workers > 1)
         executor->run(executor->context, take_parts, &all, workers);
     take_parts(&all, 0);
@@ -288,12 +289,12 @@ static bool take_memory(rf_weights *weights)
 }
 
 rf_status rf_weights_finish(rf_weights *weights, const rf_executor *executor, const rf_backing *backing,
-                            rf_error *error)
+                            uint64_t spare, rf_error *error)
 {
     if (!take_memory(weights))
         return rf_fail(error, RF_ERROR_MEMORY, "weights", "no memory for %llu bytes of weights",
                        (unsigned long long)weights->memory_bytes);
-    pack_all(weights, executor, backing);
+    pack_all(weights, executor, backing, spare);
     weights->first = weights->last = NULL;
     weights->parts = 0;
     return RF_OK;

@@ -123,6 +123,7 @@ typedef struct rf_plan {
     uint64_t arena_bytes;  /* of tensors */
     uint64_t worker_bytes; /* scratch of a worker */
     uint64_t reference_bytes; /* scratch of reference layers */
+    uint64_t spare_bytes;  /* that the limit leaves beside all of it */
 } rf_plan;
 
 static inline rf_plan_value *rf_plan_value_of(const rf_plan *plan, const rf_value *value)
@@ -237,9 +238,9 @@ void rf_weights_share(rf_weights *weights, rf_weights *with);
 /* What `work` packs: from a model shared with, or to be there after rf_weights_finish(); NULL where there is no
  * memory. */
 const rf_packed *rf_weights_pack(rf_weights *weights, const rf_packing *wanted, const rf_work *work);
-/* Packs what has been asked for. `executor` and `backing` may be NULL. */
+/* Packs what has been asked for; at most `spare` bytes may be held meanwhile. `executor` and `backing` may be NULL. */
 rf_status rf_weights_finish(rf_weights *weights, const rf_executor *executor, const rf_backing *backing,
-                            rf_error *error);
+                            uint64_t spare, rf_error *error);
 uint64_t rf_weights_bytes(const rf_weights *weights);
 
 #endif

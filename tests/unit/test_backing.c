@@ -254,6 +254,45 @@ static void no_memory_to_read_into(void **state)
     reading_free(&it);
 }
 
+/* The least limit that will do leaves nothing to read into; no limit is passed. */
+static void no_limit_to_read_into(void **state)
+{
+    (void)state;
+    rf_network network = layered_network();
+    reading it;
+    reading_make(&it, 0);
+    const rf_backing backing = {.read = read_some, .forget = note_forgotten, .context = &it};
+    counted_memory memory;
+    rf_compile_options options = RF_COMPILE_OPTIONS_DEFAULT;
+    rf_model *plain = compiled(&network, &options);
+    bound_run wanted;
+    bound_run_make(&wanted, plain, NULL, 1);
+    bound_run_go(&wanted);
+    network.backing = &backing;
+    options.allocator = &memory.allocator;
+    uint64_t least = 0, enough = UINT64_C(1) << 30;
+    while (enough - least > 1) {
+        rf_model *model = NULL;
+        options.limits.memory_bytes = least + (enough - least) / 2;
+        counted_memory_init(&memory, 0);
+        rf_status status = rf_compile(&network, &options, &model, NULL);
+        assert_true(status == RF_OK || status == RF_ERROR_LIMIT);
+        assert_in_range(memory.most, 0, options.limits.memory_bytes);
+        *(status == RF_OK ? &enough : &least) = options.limits.memory_bytes;
+        rf_model_free(model);
+    }
+    counted_memory_init(&memory, 0);
+    options.limits.memory_bytes = enough;
+    reading_free(&it);
+    reading_make(&it, 0);
+    expect_bits(&network, &options, &wanted);
+    assert_int_equal(count_whole(&it), 0);
+    assert_int_equal(memory.live, 0);
+    bound_run_free(&wanted);
+    rf_model_free(plain);
+    reading_free(&it);
+}
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 /* Kilobytes of the file that are in this process's memory; -1 where the system doesn't tell. */
@@ -355,6 +394,7 @@ int main(void)
         cmocka_unit_test(weights_are_read_once),
         cmocka_unit_test(computed_weights_have_no_backing),
         cmocka_unit_test(no_memory_to_read_into),
+        cmocka_unit_test(no_limit_to_read_into),
         cmocka_unit_test(files_leave_memory),
         cmocka_unit_test(backing_of_a_file),
     };
