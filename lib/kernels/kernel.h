@@ -84,7 +84,7 @@ typedef struct rf_convolution_spec {
                             it has none of that number */
 } rf_convolution_spec;
 
-enum { RF_CONVOLUTION_CANDIDATES = 21 };
+enum { RF_CONVOLUTION_CANDIDATES = 22 };
 
 /*
  * operands: a, output, residual (where there is one), and after them b where it has no `constant`.

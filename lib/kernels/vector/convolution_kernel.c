@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the kernel for a convolution: special cases first, then Winograd's or the direct one. */
+/* Finds the kernel for a convolution: special cases first, then Winograd's, Strassen's or the direct one. */
 #include "kernels/vector/bf16_convolution.h"
 #include "kernels/vector/direct_convolution.h"
 #include "kernels/vector/gemm_tile.h"
 #include "kernels/vector/makers.h"
+#include "kernels/vector/strassen_convolution.h"
 #include "kernels/vector/winograd_convolution.h"
 
 /* By weights [C_in, C_out, taps] from the last tap to the first. */
@@ -56,22 +57,30 @@ static bool make_direct(const rf_convolution_spec *spec, rf_arena *arena, rf_wor
     if (!describe(spec, &direct))
         return false;
     return (spec->bfloat16 && !spec->factors && RF_ISA_NAME(rf_make_bf16)(&direct, arena, work))
+           || (!spec->exact && RF_ISA_NAME(rf_make_strassen)(&direct, false, arena, work))
            || RF_ISA_NAME(rf_make_direct)(&direct, arena, work);
 }
 
-/* The candidates: by bfloat16, direct ones by the width of their panels, then Winograd's tiles. */
-enum { BY_BFLOAT16 = 1, DIRECT = 2, WINOGRAD = DIRECT + RF_TILE_MAX_VECTORS };
-_Static_assert(WINOGRAD + RF_WINOGRAD_CANDIDATES == RF_CONVOLUTION_CANDIDATES + 1, "candidates are counted from 1");
+/* The candidates: by bfloat16, direct ones by the width of their panels, Winograd's tiles, then Strassen's product. */
+enum {
+    BY_BFLOAT16 = 1,
+    DIRECT = 2,
+    WINOGRAD = DIRECT + RF_TILE_MAX_VECTORS,
+    STRASSEN = WINOGRAD + RF_WINOGRAD_CANDIDATES
+};
+_Static_assert((int)STRASSEN == (int)RF_CONVOLUTION_CANDIDATES, "candidates are counted from 1");
 
 static bool make_candidate(const rf_convolution_spec *spec, rf_arena *arena, rf_work *work)
 {
     rf_direct_spec direct;
-    if (spec->candidate >= WINOGRAD)
+    if (spec->candidate >= WINOGRAD && spec->candidate < STRASSEN)
         return RF_ISA_NAME(rf_make_winograd_candidate)(spec, spec->candidate - WINOGRAD, arena, work);
     if (!describe(spec, &direct))
         return false;
     if (spec->candidate == BY_BFLOAT16)
         return spec->bfloat16 && !spec->factors && RF_ISA_NAME(rf_make_bf16)(&direct, arena, work);
+    if (spec->candidate == STRASSEN)
+        return !spec->exact && RF_ISA_NAME(rf_make_strassen)(&direct, true, arena, work);
     direct.vectors = spec->candidate - DIRECT + 1;
     return (direct.vectors - 1) * (int64_t)RF_LANES < direct.outputs
            && RF_ISA_NAME(rf_make_direct)(&direct, arena, work);

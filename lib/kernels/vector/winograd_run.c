@@ -3,21 +3,18 @@
  * Runs Winograd's convolution, a block of tiles at a time: transforms their
  * inputs, and for each panel of output channels makes all points' sums over the
  * whole depth, then transforms those back while they are still in cache.
- *
- * Transformed inputs lie as [point][register tile][vector of channels][row][lane]:
- * what is stored are whole cache lines, and what a register tile reads is one run.
  */
 #include "kernels/vector/winograd_plan.h"
 
 #include "base/checked.h"
-#include "kernels/vector/gemm_tile.h"
+#include "kernels/vector/point_sums.h"
 
 typedef struct block {
     const rf_winograd_plan *plan;
     const rf_kernel_call *call;
-    int64_t begin, count; /* tiles */
-    int64_t chunks;       /* register tiles */
-    float *inputs, *sums; /* both in scratch */
+    int64_t begin;        /* tile */
+    float *inputs;        /* in scratch */
+    rf_point_sums points; /* of all panels: a row is a tile */
 } block;
 
 /* A place of the output, and where its pixels lie. */
@@ -39,24 +36,23 @@ static place place_at(const rf_winograd_plan *plan, int64_t number)
                    {first_at(plan, 0, line % plan->tiles[0]), first_at(plan, 1, number % plan->tiles[1])}};
 }
 
+static const float *zeros_of(const rf_winograd_plan *plan, const rf_kernel_call *call)
+{
+    return (const float *)call->packed + plan->panels * rf_winograd_panel(plan);
+}
+
 static block block_at(const rf_winograd_plan *plan, const rf_kernel_call *call, int64_t number)
 {
     block at = {.plan = plan, .call = call, .inputs = call->scratch};
     at.begin = number * plan->tile_count / plan->blocks;
-    at.count = (number + 1) * plan->tile_count / plan->blocks - at.begin;
-    at.chunks = rf_div_ceil(at.count, plan->row_tiles);
-    at.sums = at.inputs + plan->input_step * plan->point_count;
+    at.points = (rf_point_sums){
+        .points = plan->point_count, .depth = plan->depth, .inputs = at.inputs, .input_step = plan->input_step,
+        .sums = at.inputs + plan->input_step * plan->point_count, .sums_step = plan->sums_step,
+        .zeros = zeros_of(plan, call),
+    };
+    at.points.rows = (number + 1) * plan->tile_count / plan->blocks - at.begin;
+    at.points.chunks = rf_div_ceil(at.points.rows, plan->row_tiles);
     return at;
-}
-
-static int64_t chunk_begin(const block *at, int64_t chunk)
-{
-    return chunk * at->count / at->chunks;
-}
-
-static const float *zeros_of(const rf_winograd_plan *plan, const rf_kernel_call *call)
-{
-    return (const float *)call->packed + plan->panels * rf_winograd_panel(plan);
 }
 
 /* ---- Inputs ------------------------------------------------------------------------------- */
@@ -117,8 +113,9 @@ static void transform_tile(const block *at, int64_t number, float *to, int64_t r
 
 static void transform_inputs(const block *at)
 {
-    for (int64_t chunk = 0; chunk < at->chunks; chunk++) {
-        int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
+    for (int64_t chunk = 0; chunk < at->points.chunks; chunk++) {
+        int64_t begin = rf_point_chunk_begin(&at->points, chunk);
+        int64_t rows = rf_point_chunk_begin(&at->points, chunk + 1) - begin;
         for (int64_t r = 0; r < rows; r++)
             transform_tile(at, begin + r, at->inputs + begin * at->plan->depth + r * RF_LANES, rows);
     }
@@ -129,27 +126,11 @@ static void transform_inputs(const block *at)
 static void sum_points(const block *at, int64_t panel)
 {
     const rf_winograd_plan *plan = at->plan;
-    const bool last = panel + 1 == plan->panels;
-    int64_t vectors = rf_winograd_panel_vectors(plan, panel), lanes = vectors * RF_LANES;
-    rf_tile tile = {.step = RF_LANES, .length = RF_LANES, .start = zeros_of(plan, at->call)};
-    tile.levels[0].count = tile.levels[1].count = tile.levels[2].count = 1;
-    tile.levels[3].count = plan->depth / RF_LANES;
-    tile.levels[3].weights = RF_LANES * lanes;
-    tile.weights = (const float *)at->call->packed + rf_winograd_panel_weights(plan, panel);
-    tile.output_step = lanes;
-    for (int64_t point = 0; point < plan->point_count; point++) {
-        const float *next = last && point + 1 == plan->point_count ? NULL : tile.weights + plan->depth * lanes;
-        rf_tile_fetching fetching = rf_tile_fetching_of(next, plan->depth, vectors, at->chunks, false);
-        for (int64_t chunk = 0; chunk < at->chunks; chunk++) {
-            int64_t begin = chunk_begin(at, chunk), rows = chunk_begin(at, chunk + 1) - begin;
-            tile.input = at->inputs + point * plan->input_step + begin * plan->depth;
-            tile.levels[3].input = rows * RF_LANES;
-            tile.output = at->sums + point * plan->sums_step + begin * lanes;
-            rf_tile_fetch(&tile, &fetching);
-            RF_ISA_NAME(rf_tile_of)(rows, vectors)(&tile);
-        }
-        tile.weights += plan->depth * lanes;
-    }
+    rf_point_sums of = at->points;
+    of.vectors = rf_winograd_panel_vectors(plan, panel);
+    of.weights = (const float *)at->call->packed + rf_winograd_panel_weights(plan, panel);
+    of.last = panel + 1 == plan->panels;
+    RF_ISA_NAME(rf_sum_points)(&of);
 }
 
 /* ---- Outputs ------------------------------------------------------------------------------ */
@@ -189,9 +170,9 @@ static void transform_sums(const block *at, int64_t panel)
     const rf_winograd_passes *down = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[0]];
     const rf_winograd_passes *across = &RF_ISA_NAME(rf_winograd_passes_of)[plan->schemes[1]];
     int64_t outputs = rf_winograd_panel_outputs(plan, panel);
-    const float *sums = at->sums;
+    const float *sums = at->points.sums;
     rf_winograd_grid grid;
-    for (int64_t t = 0; t < at->count; t++) {
+    for (int64_t t = 0; t < at->points.rows; t++) {
         rf_winograd_store store =
             store_at(at, place_at(plan, at->begin + t), panel * rf_winograd_panel(plan));
         for (int64_t c = 0; c < outputs; c += RF_LANES, sums += RF_LANES) {
